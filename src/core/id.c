@@ -12,7 +12,7 @@ void id_uuid7(char ret_text[static UUID_TEXT_SIZE])
 {
     uuid_t uuid;
     uuid_generate_random(uuid);
-    const uint64_t ms = (uint64_t)clock_wall_ms();
+    const uint64_t ms = (uint64_t)(clock_wall_us() / 1000);
     for (size_t i = 0; i < 6; i++) {
         uuid[i] = (unsigned char)(ms >> (40 - 8 * i));
     }

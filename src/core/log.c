@@ -103,7 +103,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     struct line line;
     line.len = 0;
     char stamp[RFC3339_SIZE];
-    clock_rfc3339(clock_wall_ms(), stamp);
+    clock_rfc3339(clock_wall_us(), stamp);
 
     line_puts(&line, "time=");
     line_puts(&line, stamp);

@@ -37,7 +37,7 @@ struct config {
     } http;
     struct {
         char *conninfo;
-        long connect_timeout_ms;
+        long connect_timeout_s;
         long statement_timeout_ms;
     } database;
     struct {

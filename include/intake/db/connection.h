@@ -1,0 +1,96 @@
+/*
+ * One connection to PostgreSQL, used by one thread at a time: connect, prepare, execute with a
+ * deadline, and tell the kinds of failure apart.
+ *
+ * A connection survives the database: when the link is lost, the call that noticed says
+ * STATUS_UNAVAILABLE (or STATUS_UNKNOWN, when a write had been sent), and connection_ensure()
+ * connects anew. Functions here never log; messages never hold row data.
+ */
+#ifndef INTAKE_DB_CONNECTION_H
+#define INTAKE_DB_CONNECTION_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "intake/core/err.h"
+
+struct connection;
+
+/* A statement that is prepared whenever the connection is made. Static storage. */
+struct statement {
+    const char *name;
+    const char *sql;
+};
+
+struct statement_list {
+    const struct statement *statements;
+    size_t count;
+};
+
+struct connection_options {
+    const char *conninfo;         /* as for PQconnectdb; several hosts are allowed */
+    const char *application_name; /* what pg_stat_activity shows */
+    long connect_timeout_s;
+    long statement_timeout_ms; /* 0: the server's own */
+    const char *setup;         /* SQL run once after connecting, or NULL */
+    const struct statement_list *prepared;
+    size_t prepared_count;
+};
+
+/* Parameters of a prepared statement, in libpq's parallel arrays. */
+struct parameters {
+    const char *const *values;
+    const int *lengths; /* of binary values; NULL when all are text */
+    const int *formats; /* 0 text, 1 binary; NULL when all are text */
+    int count;
+};
+
+static inline void cleanup_result(PGresult **result)
+{
+    PQclear(*result);
+}
+#define AUTO_RESULT __attribute__((cleanup(cleanup_result)))
+
+/*
+ * Makes a handle, not yet connected. `options` is copied shallowly: its strings must outlive the
+ * handle. NULL when memory is out.
+ */
+struct connection *connection_create(const struct connection_options *options);
+void connection_destroy(struct connection *connection);
+
+/*
+ * Connects and prepares unless that is done already. STATUS_UNAVAILABLE when the server cannot be
+ * reached, STATUS_INTERNAL when it refuses for good (authentication, a statement that does not
+ * fit the schema). Blocks for connect_timeout_s per host at most.
+ */
+enum status connection_ensure(struct connection *connection, struct err *err);
+
+/* Drops the link, so that the next connection_ensure() makes a new one. */
+void connection_reset(struct connection *connection);
+bool connection_is_open(const struct connection *connection);
+
+/* The raw handle for what has no function here; NULL when not connected. db layer only. */
+PGconn *connection_raw(struct connection *connection);
+
+/*
+ * Runs a prepared statement and waits for its result until `deadline_us` (monotonic clock; 0 is
+ * no deadline). Results come in binary format when `binary` is set. `ret_result` is the caller's
+ * (PQclear, AUTO_RESULT).
+ *
+ * STATUS_UNKNOWN: the statement was sent and its end was not learnt, or the server warned about
+ * its commit. After this and after STATUS_UNAVAILABLE the link may be closed: ensure it again.
+ */
+enum status connection_execute(struct connection *connection, const char *statement,
+                               const struct parameters *parameters, bool binary,
+                               int64_t deadline_us, PGresult **ret_result, struct err *err);
+
+/* The same for plain SQL without parameters (BEGIN, COMMIT, DDL, several statements). */
+enum status connection_run(struct connection *connection, const char *sql, int64_t deadline_us,
+                           PGresult **ret_result, struct err *err);
+
+/* The SQLSTATE of the last failure, "" when there was none from the server. */
+const char *connection_sqlstate(const struct connection *connection);
+
+#endif

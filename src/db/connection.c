@@ -1,0 +1,331 @@
+/* One connection to PostgreSQL: connect, prepare, execute with a deadline, classify failures. */
+#include "intake/db/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/core/text.h"
+
+enum { SQLSTATE_SIZE = 6 };
+
+struct connection {
+    struct connection_options options;
+    PGconn *pg;
+    bool warned; /* a WARNING came since the last statement was sent */
+    char sqlstate[SQLSTATE_SIZE];
+};
+
+struct connection *connection_create(const struct connection_options *options)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection != NULL) {
+        connection->options = *options;
+    }
+    return connection;
+}
+
+void connection_destroy(struct connection *connection)
+{
+    if (connection == NULL) {
+        return;
+    }
+    connection_reset(connection);
+    free(connection);
+}
+
+void connection_reset(struct connection *connection)
+{
+    PQfinish(connection->pg);
+    connection->pg = NULL;
+}
+
+bool connection_is_open(const struct connection *connection)
+{
+    return connection->pg != NULL;
+}
+
+PGconn *connection_raw(struct connection *connection)
+{
+    return connection->pg;
+}
+
+const char *connection_sqlstate(const struct connection *connection)
+{
+    return connection->sqlstate;
+}
+
+static void take_notice(void *arg, const PGresult *notice)
+{
+    struct connection *connection = arg;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity != NULL && strcmp(severity, "WARNING") == 0) {
+        connection->warned = true;
+    }
+}
+
+/*
+ * SQLSTATE classes and what they mean to a caller (PostgreSQL documentation, appendix A). The
+ * first row whose prefix fits counts.
+ */
+static const struct {
+    const char *prefix;
+    enum status status;
+    bool closes; /* the link is of no use any more */
+    bool quotes; /* the server's primary message is free of row data */
+} sqlstate_map[] = {
+    {"40001", STATUS_RETRY, false, true},       /* serialization_failure */
+    {"40P01", STATUS_RETRY, false, true},       /* deadlock_detected */
+    {"55P03", STATUS_RETRY, false, true},       /* lock_not_available */
+    {"23505", STATUS_RETRY, false, false},      /* unique_violation: a race with another writer */
+    {"40003", STATUS_UNKNOWN, true, true},      /* statement_completion_unknown */
+    {"25006", STATUS_UNAVAILABLE, true, true},  /* read_only_sql_transaction: not the primary */
+    {"57014", STATUS_UNAVAILABLE, false, true}, /* query_canceled: a time-out */
+    {"57", STATUS_UNAVAILABLE, true, true},     /* operator intervention */
+    {"08", STATUS_UNAVAILABLE, true, true},     /* connection exception */
+    {"53", STATUS_UNAVAILABLE, false, true},    /* insufficient resources */
+    {"58", STATUS_UNAVAILABLE, false, true},    /* system error */
+    {"22", STATUS_INVALID, false, false},       /* data exception */
+    {"23", STATUS_INVALID, false, false},       /* integrity constraint violation */
+    {"", STATUS_INTERNAL, false, true},
+};
+
+static enum status fail_from_result(struct connection *connection, const PGresult *result,
+                                    struct err *err)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    snprintf(connection->sqlstate, sizeof connection->sqlstate, "%s", sqlstate ? sqlstate : "");
+    if (sqlstate == NULL) { /* libpq's own: the link broke */
+        connection_reset(connection);
+        return err_set(err, STATUS_UNKNOWN, "the connection to PostgreSQL was lost");
+    }
+    size_t row = 0;
+    while (!text_starts_with(sqlstate, sqlstate_map[row].prefix)) {
+        row++;
+    }
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = sqlstate_map[row].quotes ? message : constraint;
+    err_set(err, sqlstate_map[row].status, "PostgreSQL %s: %s", sqlstate, detail ? detail : "");
+    if (sqlstate_map[row].closes) {
+        connection_reset(connection);
+    }
+    return sqlstate_map[row].status;
+}
+
+/* libpq's message for a failed connection, on one line, is free of row data and of passwords. */
+static enum status fail_to_connect(struct connection *connection, struct err *err)
+{
+    char message[256];
+    snprintf(message, sizeof message, "%s", PQerrorMessage(connection->pg));
+    for (char *c = message; *c != '\0'; c++) {
+        if (*c == '\n') {
+            *c = c[1] == '\0' ? '\0' : ' ';
+        }
+    }
+    connection_reset(connection);
+    return err_set(err, STATUS_UNAVAILABLE, "cannot connect to PostgreSQL: %s", message);
+}
+
+static enum status connect_link(struct connection *connection, struct err *err)
+{
+    char timeout[24];
+    snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
+    /* The conninfo comes last of those it may override, first of those it may not. */
+    const char *const keywords[] = {
+        "keepalives_idle", "keepalives_interval", "keepalives_count", "connect_timeout",
+        "dbname",          "application_name",    "client_encoding",  NULL,
+    };
+    const char *const values[] = {
+        "10",
+        "5",
+        "3",
+        timeout,
+        connection->options.conninfo,
+        connection->options.application_name,
+        "UTF8",
+        NULL,
+    };
+    connection->pg = PQconnectdbParams(keywords, values, 1);
+    if (connection->pg == NULL) {
+        return err_no_memory(err);
+    }
+    if (PQstatus(connection->pg) != CONNECTION_OK) {
+        return fail_to_connect(connection, err);
+    }
+    PQsetNoticeReceiver(connection->pg, take_notice, connection);
+    return STATUS_OK;
+}
+
+static enum status prepare_all(struct connection *connection, struct err *err)
+{
+    char settings[256];
+    snprintf(settings, sizeof settings,
+             "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
+             "SET jit = off; SET standard_conforming_strings = on",
+             connection->options.statement_timeout_ms);
+    const char *const setups[] = {settings, connection->options.setup};
+    for (size_t i = 0; i < ARRAY_LENGTH(setups); i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        if (setups[i] == NULL) {
+            continue;
+        }
+        const enum status status = connection_run(connection, setups[i], 0, &result, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < connection->options.prepared_count; i++) {
+        const struct statement_list *list = &connection->options.prepared[i];
+        for (size_t k = 0; k < list->count; k++) {
+            const struct statement *statement = &list->statements[k];
+            AUTO_RESULT PGresult *result =
+                PQprepare(connection->pg, statement->name, statement->sql, 0, NULL);
+            if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+                (void)fail_from_result(connection, result, err);
+                return err_prefix(err, "preparing %s", statement->name);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status connection_ensure(struct connection *connection, struct err *err)
+{
+    if (connection->pg != NULL && PQstatus(connection->pg) == CONNECTION_OK) {
+        return STATUS_OK;
+    }
+    connection_reset(connection);
+    connection->sqlstate[0] = '\0';
+    enum status status = connect_link(connection, err);
+    if (status == STATUS_OK) {
+        status = prepare_all(connection, err);
+    }
+    if (status != STATUS_OK) {
+        connection_reset(connection);
+    }
+    /* Nothing was written yet, so nothing can be unknown. */
+    if (status == STATUS_UNKNOWN && err != NULL) {
+        err->status = STATUS_UNAVAILABLE;
+    }
+    return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
+}
+
+/* Waits for the socket until the deadline; false when that passed. */
+static bool wait_for_socket(PGconn *pg, short events, int64_t deadline_us)
+{
+    for (;;) {
+        int timeout_ms = -1;
+        if (deadline_us != 0) {
+            const int64_t left_us = deadline_us - clock_monotonic_us();
+            if (left_us <= 0) {
+                return false;
+            }
+            timeout_ms = (int)(left_us / 1000) + 1;
+        }
+        struct pollfd wait = {.fd = PQsocket(pg), .events = events};
+        const int ready = poll(&wait, 1, timeout_ms);
+        if (ready > 0) {
+            return true;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return true; /* let libpq find out what is wrong with the socket */
+        }
+    }
+}
+
+/* Sends what is buffered, then waits for one whole result; false at the deadline. */
+static bool wait_for_result(PGconn *pg, int64_t deadline_us)
+{
+    for (int left = PQflush(pg); left > 0; left = PQflush(pg)) {
+        if (!wait_for_socket(pg, POLLIN | POLLOUT, deadline_us)) {
+            return false;
+        }
+        if (PQconsumeInput(pg) == 0) {
+            return true;
+        }
+    }
+    while (PQisBusy(pg)) {
+        if (!wait_for_socket(pg, POLLIN, deadline_us)) {
+            return false;
+        }
+        if (PQconsumeInput(pg) == 0) {
+            return true; /* PQgetResult tells */
+        }
+    }
+    return true;
+}
+
+/* Collects everything that the statement which was just sent answers. */
+static enum status finish_statement(struct connection *connection, int64_t deadline_us,
+                                    PGresult **ret_result, struct err *err)
+{
+    AUTO_RESULT PGresult *last = NULL;
+    enum status status = STATUS_OK;
+    for (;;) {
+        if (!wait_for_result(connection->pg, deadline_us)) {
+            connection_reset(connection);
+            return err_set(err, STATUS_UNKNOWN, "PostgreSQL did not answer in time");
+        }
+        PGresult *result = PQgetResult(connection->pg);
+        if (result == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = result;
+        const ExecStatusType kind = PQresultStatus(result);
+        if (kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK && status == STATUS_OK) {
+            status = fail_from_result(connection, result, err);
+            if (connection->pg == NULL) {
+                return status;
+            }
+        }
+    }
+    if (status == STATUS_OK && connection->warned) {
+        return err_set(err, STATUS_UNKNOWN, "PostgreSQL warned about the commit");
+    }
+    if (status == STATUS_OK) {
+        *ret_result = TAKE(last);
+    }
+    return status;
+}
+
+static enum status sent(struct connection *connection, int was_sent, int64_t deadline_us,
+                        PGresult **ret_result, struct err *err)
+{
+    if (!was_sent) {
+        connection_reset(connection);
+        return err_set(err, STATUS_UNAVAILABLE, "the connection to PostgreSQL was lost");
+    }
+    return finish_statement(connection, deadline_us, ret_result, err);
+}
+
+enum status connection_execute(struct connection *connection, const char *statement,
+                               const struct parameters *parameters, bool binary,
+                               int64_t deadline_us, PGresult **ret_result, struct err *err)
+{
+    if (connection->pg == NULL) {
+        return err_set(err, STATUS_UNAVAILABLE, "not connected to PostgreSQL");
+    }
+    connection->warned = false;
+    connection->sqlstate[0] = '\0';
+    const int was_sent =
+        PQsendQueryPrepared(connection->pg, statement, parameters->count, parameters->values,
+                            parameters->lengths, parameters->formats, binary);
+    return sent(connection, was_sent, deadline_us, ret_result, err);
+}
+
+enum status connection_run(struct connection *connection, const char *sql, int64_t deadline_us,
+                           PGresult **ret_result, struct err *err)
+{
+    if (connection->pg == NULL) {
+        return err_set(err, STATUS_UNAVAILABLE, "not connected to PostgreSQL");
+    }
+    connection->warned = false;
+    connection->sqlstate[0] = '\0';
+    return sent(connection, PQsendQuery(connection->pg, sql), deadline_us, ret_result, err);
+}
