@@ -1,0 +1,1 @@
+"""What the tests start and talk to: a real PostgreSQL, the real program, and clients for both."""
