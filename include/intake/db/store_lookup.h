@@ -1,0 +1,99 @@
+/*
+ * What staff read: one submission with its patient, and lists of them. Every row that is read is
+ * written to audit_log by the same statement, or it is not read.
+ */
+#ifndef INTAKE_DB_STORE_LOOKUP_H
+#define INTAKE_DB_STORE_LOOKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "intake/core/err.h"
+#include "intake/core/id.h"
+#include "intake/core/text.h"
+#include "intake/db/connection.h"
+
+/* Who looks, for the audit row. */
+struct audit_actor {
+    const char *token_id;
+    const char *name;
+    const char *request_id;
+};
+
+/* One submission and what belongs to it. Texts live as long as `result`; data NULL is SQL's NULL.
+ */
+struct submission_record {
+    char id[UUID_TEXT_SIZE];
+    struct view booking_uid;
+    struct view status;
+    int32_t revision;
+    int32_t attempts;
+    int64_t created_at_us;
+    int64_t updated_at_us;
+    int64_t processed_at_us; /* 0: not processed */
+    struct view failure_reason;
+    struct view questionnaire_id;
+    struct view questionnaire_version;
+    struct view data; /* JSON, as posted */
+    struct view contradictions;
+    char patient_id[UUID_TEXT_SIZE]; /* "": no profile, or a deleted one */
+    struct view patient_name;
+    struct view patient_email;
+    struct view patient_phone;
+    struct view patient_location;
+    struct view patient_gender;
+    struct view source_channel;
+    struct view user_type;
+    int32_t patient_age;            /* -1: not known */
+    struct view medical_background; /* JSON */
+    PGresult *result;
+};
+
+/* STATUS_NOT_FOUND when there is none. Free with submission_record_finish. */
+enum status lookup_submission(struct connection *connection, const struct audit_actor *actor,
+                              const char *booking_uid, struct submission_record *ret_record,
+                              struct err *err);
+void submission_record_finish(struct submission_record *record);
+
+/* What a list is narrowed to; NULL and 0 are no limit. Times: microseconds since 1970. */
+struct submission_filter {
+    const char *status;
+    int64_t since_us;   /* created at or after */
+    int64_t until_us;   /* created before */
+    const char *search; /* a booking UID, e-mail or phone as a whole, or a part of the name */
+    int64_t before_us;  /* with before_id: only what was created before this one */
+    const char *before_id;
+    int32_t limit;
+};
+
+struct submission_line {
+    char id[UUID_TEXT_SIZE];
+    struct view booking_uid;
+    struct view status;
+    int32_t revision;
+    int64_t created_at_us;
+    int64_t updated_at_us;
+    struct view patient_name;
+    struct view patient_email;
+};
+
+/*
+ * Newest first. `ret_result` owns the lines, read them with lookup_line(); PQclear it.
+ */
+enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
+                        const struct submission_filter *filter, PGresult **ret_result,
+                        struct err *err);
+void lookup_line(const PGresult *result, int row, struct submission_line *ret_line);
+
+/*
+ * Submits a failed submission again. STATUS_NOT_FOUND when there is none, STATUS_CONFLICT when it
+ * has not failed. `ret_record` has only the members of a receipt. Audited.
+ */
+enum status lookup_retry(struct connection *connection, const struct audit_actor *actor,
+                         const char *booking_uid, struct submission_record *ret_record,
+                         struct err *err);
+
+extern const struct statement_list lookup_statements;
+
+#endif

@@ -1,0 +1,234 @@
+/* What staff read, audited by the statement that reads it. */
+#include "intake/db/store_lookup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/db/result.h"
+
+static const char read_sql[] =
+    "WITH found AS ("
+    "    SELECT s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at, s.updated_at,"
+    "           s.processed_at, s.failure_reason, s.questionnaire_id, s.questionnaire_version,"
+    "           s.submission_data, s.contradictions, p.id AS patient_id, p.name, p.email, p.phone,"
+    "           p.location, p.gender, p.source_channel, u.user_type, p.age, b.medical_data"
+    "    FROM medical_questionnaire_submissions AS s"
+    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
+    "    LEFT JOIN users AS u ON u.id = p.user_id"
+    "    LEFT JOIN medical_backgrounds AS b ON b.patient_profile_id = p.id AND NOT b.deleted"
+    "    WHERE s.booking_uid = $1 AND s.deleted IS NOT TRUE"
+    "),\n"
+    "audited AS ("
+    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
+    "    SELECT $2::uuid, $3, 'submission.read', booking_uid, $4"
+    "    FROM found"
+    ")\n"
+    "SELECT * FROM found";
+
+/* The newest first; audited row by row, because each shows a name and an address. */
+static const char list_sql[] =
+    "WITH found AS ("
+    "    SELECT s.id, s.booking_uid, s.status, s.revision, s.created_at, s.updated_at,"
+    "           coalesce(p.name, s.submission_data ->> 'attendee_name') AS name,"
+    "           coalesce(p.email, s.submission_data ->> 'attendee_email') AS email"
+    "    FROM medical_questionnaire_submissions AS s"
+    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
+    "    WHERE s.deleted IS NOT TRUE"
+    "      AND ($1::text IS NULL OR s.status = $1)"
+    "      AND ($2::timestamptz IS NULL OR s.created_at >= $2)"
+    "      AND ($3::timestamptz IS NULL OR s.created_at < $3)"
+    "      AND ($4::text IS NULL"
+    "           OR s.booking_uid = $4"
+    "           OR lower(p.email) = lower($4)"
+    "           OR lower(s.submission_data ->> 'attendee_email') = lower($4)"
+    "           OR p.phone = $4"
+    "           OR strpos(lower(p.name), lower($4)) > 0"
+    "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"
+    "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"
+    "    ORDER BY s.created_at DESC, s.id DESC"
+    "    LIMIT $7::int"
+    "),\n"
+    "audited AS ("
+    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
+    "    SELECT $8::uuid, $9, 'submission.list', booking_uid, $10"
+    "    FROM found"
+    ")\n"
+    "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+
+static const char retry_sql[] =
+    "WITH found AS ("
+    "    SELECT id, status"
+    "    FROM medical_questionnaire_submissions"
+    "    WHERE booking_uid = $1 AND deleted IS NOT TRUE"
+    "    FOR UPDATE"
+    "),\n"
+    "retried AS ("
+    "    UPDATE medical_questionnaire_submissions AS s"
+    "    SET status = 'submitted', attempts = 0, next_attempt_at = now(), failure_reason = NULL,"
+    "        updated_at = now()"
+    "    FROM found"
+    "    WHERE s.id = found.id AND found.status = 'failed'"
+    "    RETURNING s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at,"
+    "              s.updated_at"
+    "),\n"
+    "audited AS ("
+    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
+    "    SELECT $2::uuid, $3, 'submission.retry', booking_uid, $4"
+    "    FROM retried"
+    ")\n"
+    "SELECT r.id, r.booking_uid, r.status, r.revision, r.attempts, r.created_at, r.updated_at "
+    "FROM found "
+    "LEFT JOIN retried AS r ON r.id = found.id";
+
+static const struct statement statements[] = {
+    {"submission_read", read_sql},
+    {"submission_list", list_sql},
+    {"submission_retry", retry_sql},
+};
+
+const struct statement_list lookup_statements = {statements, ARRAY_LENGTH(statements)};
+
+/* The members that every record has, in the order in which the statements return them. */
+static void read_receipt(PGresult *result, struct submission_record *record)
+{
+    *record = (struct submission_record){.result = result, .patient_age = -1};
+    result_uuid(result, 0, 0, record->id);
+    record->booking_uid = result_text(result, 0, 1);
+    record->status = result_text(result, 0, 2);
+    record->revision = result_int4(result, 0, 3);
+    record->attempts = result_int4(result, 0, 4);
+    record->created_at_us = result_timestamp(result, 0, 5);
+    record->updated_at_us = result_timestamp(result, 0, 6);
+}
+
+static void read_details(struct submission_record *record)
+{
+    const PGresult *result = record->result;
+    record->processed_at_us = result_timestamp(result, 0, 7);
+    record->failure_reason = result_text(result, 0, 8);
+    record->questionnaire_id = result_text(result, 0, 9);
+    record->questionnaire_version = result_text(result, 0, 10);
+    record->data = result_json(result, 0, 11);
+    record->contradictions = result_json(result, 0, 12);
+    result_uuid(result, 0, 13, record->patient_id);
+    record->patient_name = result_text(result, 0, 14);
+    record->patient_email = result_text(result, 0, 15);
+    record->patient_phone = result_text(result, 0, 16);
+    record->patient_location = result_text(result, 0, 17);
+    record->patient_gender = result_text(result, 0, 18);
+    record->source_channel = result_text(result, 0, 19);
+    record->user_type = result_text(result, 0, 20);
+    if (!result_is_null(result, 0, 21)) {
+        record->patient_age = result_int4(result, 0, 21);
+    }
+    record->medical_background = result_json(result, 0, 22);
+}
+
+/* Runs one of the statements that take a booking and an actor; NOT_FOUND without a row. */
+static enum status execute_for_booking(struct connection *connection, const char *statement,
+                                       const struct audit_actor *actor, const char *booking_uid,
+                                       PGresult **ret_result, struct err *err)
+{
+    const char *const values[] = {booking_uid, actor->token_id, actor->name, actor->request_id};
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_execute(connection, statement, &parameters, true, 0, &result, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (PQntuples(result) == 0) {
+        return err_set(err, STATUS_NOT_FOUND, "there is no submission for this booking");
+    }
+    *ret_result = TAKE(result);
+    return STATUS_OK;
+}
+
+enum status lookup_submission(struct connection *connection, const struct audit_actor *actor,
+                              const char *booking_uid, struct submission_record *ret_record,
+                              struct err *err)
+{
+    PGresult *result = NULL;
+    const enum status status =
+        execute_for_booking(connection, "submission_read", actor, booking_uid, &result, err);
+    if (status == STATUS_OK) {
+        read_receipt(result, ret_record);
+        read_details(ret_record);
+    }
+    return status;
+}
+
+enum status lookup_retry(struct connection *connection, const struct audit_actor *actor,
+                         const char *booking_uid, struct submission_record *ret_record,
+                         struct err *err)
+{
+    PGresult *result = NULL;
+    const enum status status =
+        execute_for_booking(connection, "submission_retry", actor, booking_uid, &result, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (result_is_null(result, 0, 0)) {
+        PQclear(result);
+        return err_set(err, STATUS_CONFLICT, "only a failed submission can be tried again");
+    }
+    read_receipt(result, ret_record);
+    return STATUS_OK;
+}
+
+void submission_record_finish(struct submission_record *record)
+{
+    PQclear(record->result);
+    *record = (struct submission_record){0};
+}
+
+/* A timestamptz parameter as text, or NULL for none. */
+static const char *print_time(int64_t time_us, char buffer[static RFC3339_SIZE])
+{
+    if (time_us == 0) {
+        return NULL;
+    }
+    clock_rfc3339(time_us, buffer);
+    return buffer;
+}
+
+enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
+                        const struct submission_filter *filter, PGresult **ret_result,
+                        struct err *err)
+{
+    char since[RFC3339_SIZE];
+    char until[RFC3339_SIZE];
+    char before[RFC3339_SIZE];
+    char limit[16];
+    snprintf(limit, sizeof limit, "%d", (int)filter->limit);
+    const char *const values[] = {
+        filter->status,
+        print_time(filter->since_us, since),
+        print_time(filter->until_us, until),
+        filter->search,
+        print_time(filter->before_us, before),
+        filter->before_id,
+        limit,
+        actor->token_id,
+        actor->name,
+        actor->request_id,
+    };
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+    return connection_execute(connection, "submission_list", &parameters, true, 0, ret_result, err);
+}
+
+void lookup_line(const PGresult *result, int row, struct submission_line *ret_line)
+{
+    *ret_line = (struct submission_line){
+        .booking_uid = result_text(result, row, 1),
+        .status = result_text(result, row, 2),
+        .revision = result_int4(result, row, 3),
+        .created_at_us = result_timestamp(result, row, 4),
+        .updated_at_us = result_timestamp(result, row, 5),
+        .patient_name = result_text(result, row, 6),
+        .patient_email = result_text(result, row, 7),
+    };
+    result_uuid(result, row, 0, ret_line->id);
+}

@@ -1,0 +1,140 @@
+/* `intake token`: create, list and revoke tokens. */
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/core/text.h"
+#include "intake/db/connection.h"
+#include "intake/db/store_token.h"
+#include "intake/domain/staff.h"
+
+static const char usage[] =
+    "token [--config FILE] create --role staff|admin|intake|metrics --name NAME\n"
+    "                      [--expires TIME|DAYSd]\n"
+    "       intake token [--config FILE] list\n"
+    "       intake token [--config FILE] revoke ID-OR-NAME";
+
+struct options {
+    const char *config;
+    const char *role;
+    const char *name;
+    const char *expires;
+};
+
+static int create(struct connection *connection, const struct options *options)
+{
+    struct err err = {0};
+    enum role role;
+    char token[STAFF_TOKEN_SIZE];
+    if (options->role == NULL || options->name == NULL) {
+        return command_usage(usage);
+    }
+    if (role_from_name(options->role, &role, &err) != STATUS_OK ||
+        staff_create_token(connection, role, options->name, options->expires, token, &err) !=
+            STATUS_OK) {
+        return command_fail(&err);
+    }
+    puts(token);
+    if (isatty(STDOUT_FILENO)) {
+        fputs("Keep it now: it is stored only as a hash and cannot be shown again.\n", stderr);
+    }
+    return EXIT_DONE;
+}
+
+static void print_time(int64_t time_us)
+{
+    char text[RFC3339_SIZE] = "-";
+    if (time_us != 0) {
+        clock_rfc3339(time_us, text);
+    }
+    printf("  %-27s", text);
+}
+
+static int list(struct connection *connection)
+{
+    struct err err = {0};
+    AUTO_RESULT PGresult *result = NULL;
+    if (token_list(connection, &result, &err) != STATUS_OK) {
+        return command_fail(&err);
+    }
+    printf("%-36s  %-7s  %-27s  %-27s  %-27s  %s\n", "ID", "ROLE", "CREATED", "EXPIRES", "REVOKED",
+           "NAME");
+    for (int row = 0; row < PQntuples(result); row++) {
+        struct token_record record;
+        token_record_read(result, row, &record);
+        printf("%-36s  %-7s", record.id, record.role.data);
+        print_time(record.created_at_us);
+        print_time(record.expires_at_us);
+        print_time(record.revoked_at_us);
+        printf("  %s\n", record.name.data);
+    }
+    return EXIT_DONE;
+}
+
+static int revoke(struct connection *connection, const char *id_or_name)
+{
+    struct err err = {0};
+    const enum status status = staff_revoke_token(connection, id_or_name, &err);
+    if (status == STATUS_NOT_FOUND) {
+        fprintf(stderr, "intake: %s\n", err.message);
+        return EXIT_NO;
+    }
+    return status == STATUS_OK ? EXIT_DONE : command_fail(&err);
+}
+
+static int run(struct connection *connection, const struct options *options, int argc, char **argv)
+{
+    if (argc == 1 && text_equal(argv[0], "create")) {
+        return create(connection, options);
+    }
+    if (argc == 1 && text_equal(argv[0], "list")) {
+        return list(connection);
+    }
+    if (argc == 2 && text_equal(argv[0], "revoke")) {
+        return revoke(connection, argv[1]);
+    }
+    return command_usage(usage);
+}
+
+int cmd_token(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'}, {"role", required_argument, NULL, 'r'},
+        {"name", required_argument, NULL, 'n'},   {"expires", required_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},         {0},
+    };
+    struct options options = {0};
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options.config = optarg;
+            break;
+        case 'r':
+            options.role = optarg;
+            break;
+        case 'n':
+            options.name = optarg;
+            break;
+        case 'e':
+            options.expires = optarg;
+            break;
+        default:
+            (void)command_usage(usage);
+            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
+        }
+    }
+    struct err err = {0};
+    AUTO(config_finish) struct config config = {0};
+    struct connection *connection = NULL;
+    if (config_load(options.config, &config, &err) != STATUS_OK ||
+        command_connect(&config, "intake token", &token_statements, &connection, &err) !=
+            STATUS_OK) {
+        return command_fail(&err);
+    }
+    const int code = run(connection, &options, argc - optind, argv + optind);
+    connection_destroy(connection);
+    return code;
+}
