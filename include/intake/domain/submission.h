@@ -2,7 +2,7 @@
 #ifndef INTAKE_DOMAIN_SUBMISSION_H
 #define INTAKE_DOMAIN_SUBMISSION_H
 
-#include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "intake/core/err.h"
@@ -11,7 +11,29 @@
 #include "intake/domain/contact.h"
 
 struct issues;
+struct lanes;
 struct questionnaire_set;
+
+/*
+ * What every post needs: the questionnaires that are offered now, and the lanes. The set can be
+ * exchanged while posts are checked against the one before, so earlier sets live on until the
+ * service is destroyed; a set is small, and reloads are rare.
+ */
+struct submission_service;
+
+/* Takes the set over; `lanes` must outlive the service. NULL when memory is out. */
+struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
+                                                     struct lanes *lanes);
+/* Destroys every set that it was given. NULL is accepted. */
+void submission_service_destroy(struct submission_service *service);
+
+/* Takes a new set over and offers it from now on; false when memory is out. Main thread. */
+bool submission_service_exchange(struct submission_service *service,
+                                 struct questionnaire_set *questionnaires);
+
+/* The questionnaires offered now; valid until the service is destroyed. Any thread. */
+const struct questionnaire_set *
+submission_service_questionnaires(const struct submission_service *service);
 
 /* One post on its way. Keep it, and the body, until `write.done` was called. */
 struct submission_post {
@@ -20,16 +42,25 @@ struct submission_post {
 };
 
 /*
- * Checks a flat form body (contact and answers, everything at once) and fills `ret_post`, whose
- * `write` can then be submitted. STATUS_INVALID: `issues` says what is wrong; where it is empty the
+ * Checks a flat form body (contact and answers, everything at once) and fills `ret_post`, which can
+ * then be committed. STATUS_INVALID: `issues` says what is wrong; where it is empty the
  * body is not a JSON object of the right shape. `body` is kept by reference: what is stored is what
  * was posted. Free with submission_post_finish, after a failure too. Any thread.
  */
-enum status submission_prepare(const struct questionnaire_set *questionnaires, const char *body,
+enum status submission_prepare(const struct submission_service *service, const char *body,
                                size_t body_len, struct submission_post *ret_post,
                                struct issues *issues, struct err *err);
 
 void submission_post_finish(struct submission_post *post);
+
+/*
+ * Hands a prepared post to the lanes; `done` is called once, on a lane's thread, and may be before
+ * this returns. STATUS_UNAVAILABLE, and no call, when the lanes take no more.
+ */
+enum status submission_commit(struct submission_service *service, struct submission_post *post,
+                              void (*done)(struct submission_write *write, enum status status,
+                                           const struct err *err),
+                              struct err *err);
 
 /* Appends `{"id":…,"booking_uid":…,"status":…,"revision":…,"created_at":…,"updated_at":…}`. */
 void submission_print_receipt(const struct submission_post *post, struct strbuf *out);

@@ -1,0 +1,167 @@
+/* A questionnaire that was posted: checked, and made ready for the lanes. */
+#include "intake/domain/submission.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/clock.h"
+#include "intake/core/json.h"
+#include "intake/db/lane.h"
+#include "intake/domain/issue.h"
+#include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_set.h"
+
+struct submission_service {
+    struct lanes *lanes;
+    _Atomic(const struct questionnaire_set *) offered;
+    struct questionnaire_set **sets; /* all that were ever offered; main thread */
+    size_t sets_count;
+};
+
+struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
+                                                     struct lanes *lanes)
+{
+    struct submission_service *service = calloc(1, sizeof *service);
+    if (service == NULL) {
+        return NULL;
+    }
+    service->lanes = lanes;
+    if (!submission_service_exchange(service, questionnaires)) {
+        free(service);
+        return NULL;
+    }
+    return service;
+}
+
+void submission_service_destroy(struct submission_service *service)
+{
+    if (service == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < service->sets_count; i++) {
+        questionnaire_set_destroy(service->sets[i]);
+    }
+    free(service->sets);
+    free(service);
+}
+
+bool submission_service_exchange(struct submission_service *service,
+                                 struct questionnaire_set *questionnaires)
+{
+    struct questionnaire_set **sets =
+        reallocarray(service->sets, service->sets_count + 1, sizeof *sets);
+    if (sets == NULL) {
+        return false;
+    }
+    service->sets = sets;
+    service->sets[service->sets_count++] = questionnaires;
+    atomic_store(&service->offered, questionnaires);
+    return true;
+}
+
+const struct questionnaire_set *
+submission_service_questionnaires(const struct submission_service *service)
+{
+    return atomic_load(&service->offered);
+}
+
+/* The questionnaire that the body names, or the default one; NULL with an issue. */
+static const struct questionnaire *choose_questionnaire(const struct questionnaire_set *set,
+                                                        const json_t *body, struct issues *issues)
+{
+    const json_t *name = json_object_get(body, "questionnaire");
+    if (name == NULL || json_is_null(name)) {
+        return questionnaire_set_default(set);
+    }
+    if (!json_is_string(name)) {
+        issues_add(issues, "invalidAnswerType", "questionnaire", NULL, "This must be text.");
+        return NULL;
+    }
+    const struct questionnaire *found = questionnaire_set_find(set, json_string_value(name), NULL);
+    if (found == NULL) {
+        issues_add(issues, "invalidAnswerOption", "questionnaire", NULL,
+                   "There is no such questionnaire to answer.");
+    }
+    return found;
+}
+
+static enum status check(const struct questionnaire_set *set, const json_t *body,
+                         struct submission_post *post, struct issues *issues, struct err *err)
+{
+    if (!contact_read(body, &post->contact, issues)) {
+        return err_no_memory(err);
+    }
+    const struct questionnaire *questionnaire = choose_questionnaire(set, body, issues);
+    if (questionnaire != NULL) {
+        const enum status status = questionnaire_validate_flat(questionnaire, body, issues, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        post->write.questionnaire_id = questionnaire_id(questionnaire);
+        post->write.questionnaire_version = questionnaire_version(questionnaire);
+    }
+    if (issues->failed) {
+        return err_no_memory(err);
+    }
+    return issues_are_none(issues) ? STATUS_OK
+                                   : err_set(err, STATUS_INVALID, "the answers break a rule");
+}
+
+enum status submission_prepare(const struct submission_service *service, const char *body,
+                               size_t body_len, struct submission_post *ret_post,
+                               struct issues *issues, struct err *err)
+{
+    *ret_post = (struct submission_post){0};
+    json_auto_t *root = NULL;
+    enum status status = json_parse(body, body_len, &root, err);
+    if (status == STATUS_OK && !json_is_object(root)) {
+        status = err_set(err, STATUS_INVALID, "the body must be a JSON object");
+    }
+    if (status == STATUS_OK) {
+        status = check(submission_service_questionnaires(service), root, ret_post, issues, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct submission_write *write = &ret_post->write;
+    write->booking_uid = ret_post->contact.booking_uid;
+    write->name = ret_post->contact.name;
+    write->email = ret_post->contact.email;
+    write->phone = *ret_post->contact.phone != '\0' ? ret_post->contact.phone : NULL;
+    write->data = body;
+    write->data_len = body_len;
+    id_uuid7(write->user_id);
+    id_uuid7(write->profile_id);
+    id_uuid7(write->submission_id);
+    return STATUS_OK;
+}
+
+void submission_post_finish(struct submission_post *post)
+{
+    contact_finish(&post->contact);
+}
+
+enum status submission_commit(struct submission_service *service, struct submission_post *post,
+                              void (*done)(struct submission_write *write, enum status status,
+                                           const struct err *err),
+                              struct err *err)
+{
+    post->write.done = done;
+    return lanes_submit(service->lanes, &post->write, err);
+}
+
+void submission_print_receipt(const struct submission_post *post, struct strbuf *out)
+{
+    const struct submission_write *write = &post->write;
+    char created_at[RFC3339_SIZE];
+    char updated_at[RFC3339_SIZE];
+    clock_rfc3339(write->created_at_us, created_at);
+    clock_rfc3339(write->updated_at_us, updated_at);
+    strbuf_printf(out,
+                  "{\"id\":\"%s\",\"booking_uid\":\"%s\",\"status\":\"%s\",\"revision\":%d,"
+                  "\"created_at\":\"%s\",\"updated_at\":\"%s\"}",
+                  write->id, write->booking_uid, write->status, (int)write->revision, created_at,
+                  updated_at);
+}
