@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct metric {
     const int64_t *bounds;
     size_t bounds_count;
     double scale;
+    bool hides_untouched;
     struct series *series;
     size_t series_count;
 };
@@ -119,6 +121,24 @@ int64_t metric_value(const struct metric *metric, size_t series)
     return atomic_load_explicit(&metric->series[series].value, memory_order_relaxed);
 }
 
+void metric_hide_untouched(struct metric *metric)
+{
+    metric->hides_untouched = true;
+}
+
+static bool is_untouched(const struct metric *metric, const struct series *series)
+{
+    if (metric->type != METRIC_HISTOGRAM) {
+        return atomic_load_explicit(&series->value, memory_order_relaxed) == 0;
+    }
+    for (size_t i = 0; i <= metric->bounds_count; i++) {
+        if (atomic_load_explicit(&series->buckets[i], memory_order_relaxed) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void render_sample(const struct metric *metric, const struct series *series,
                           struct strbuf *out)
 {
@@ -166,6 +186,9 @@ void metrics_render(const struct metrics *metrics, struct strbuf *out)
         strbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
                       type_names[metric->type]);
         for (size_t k = 0; k < metric->series_count; k++) {
+            if (metric->hides_untouched && is_untouched(metric, &metric->series[k])) {
+                continue;
+            }
             if (metric->type == METRIC_HISTOGRAM) {
                 render_histogram(metric, &metric->series[k], out);
             } else {

@@ -18,7 +18,12 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_TEXT(name, value)   ((struct log_field){.key = (name), .text = (value) ? (value) : ""})
+static inline const char *log_text_or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+#define LOG_TEXT(name, value)   ((struct log_field){.key = (name), .text = log_text_or_empty(value)})
 #define LOG_NUMBER(name, value) ((struct log_field){.key = (name), .number = (int64_t)(value)})
 
 /* The lowest level that is written; the one mutable global of the program. Any thread. */

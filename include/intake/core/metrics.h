@@ -37,13 +37,20 @@ struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, 
  */
 size_t metric_add_series(struct metric *metric, const char *labels);
 
+/*
+ * Leaves out series that never counted anything: for families whose series are all combinations
+ * of their labels, of which most never happen.
+ */
+void metric_hide_untouched(struct metric *metric);
+
 /* Any thread. */
 void metric_add(struct metric *metric, size_t series, int64_t amount);
 void metric_set(struct metric *metric, size_t series, int64_t value);
 void metric_observe(struct metric *metric, size_t series, int64_t value);
 int64_t metric_value(const struct metric *metric, size_t series);
 
-/* Appends every family that has a series; counters that are zero are printed too. Any thread. */
+/* Appends every family that has a series; counters that are zero are printed too, unless
+ * their family hides them. Any thread. */
 void metrics_render(const struct metrics *metrics, struct strbuf *out);
 
 #endif

@@ -1,0 +1,18 @@
+/* The handlers that the route table names; one file for each kind of thing. See struct route. */
+#ifndef INTAKE_HTTP_HANDLERS_H
+#define INTAKE_HTTP_HANDLERS_H
+
+#include "intake/http/route.h"
+
+/* handle_health.c: application/health+json */
+enum handled handle_health(struct request *request, struct connection *connection);
+enum handled handle_health_live(struct request *request, struct connection *connection);
+enum handled handle_health_ready(struct request *request, struct connection *connection);
+
+/* handle_metrics.c: Prometheus text */
+enum handled handle_metrics(struct request *request, struct connection *connection);
+
+/* handle_version.c */
+enum handled handle_version(struct request *request, struct connection *connection);
+
+#endif

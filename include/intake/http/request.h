@@ -1,0 +1,95 @@
+/*
+ * One request, from its first line to the end of its response.
+ *
+ * It belongs to the connection's HTTP thread; from request_suspend() until request_complete() it
+ * belongs to whoever works on it. The body and all pointers stay valid until it is completed.
+ */
+#ifndef INTAKE_HTTP_REQUEST_H
+#define INTAKE_HTTP_REQUEST_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "intake/db/executor.h"
+#include "intake/domain/staff.h"
+#include "intake/http/client_address.h"
+#include "intake/http/deadline.h"
+#include "intake/http/reply.h"
+#include "intake/http/route.h"
+#include "intake/http/services.h"
+#include "intake/http/target.h"
+#include "intake/http/wire.h"
+
+struct dispatch;
+
+enum request_stage {
+    REQUEST_NEW,     /* the first line has come */
+    REQUEST_BODY,    /* the headers were read; the body, if there is one, is coming */
+    REQUEST_WORK,    /* it was handed over; the next call sends the reply */
+    REQUEST_ENDED,   /* the reply is with libmicrohttpd */
+    REQUEST_REFUSED, /* answered before the body's end, which is thrown away */
+};
+
+struct request {
+    /* What handlers read. */
+    char id[DEADLINE_ID_SIZE];
+    const struct http_services *services;
+    const struct route *route; /* NULL: the path is unknown */
+    const char *params[ROUTE_PARAMS_MAX];
+    struct target target;
+    char *body; /* NUL-terminated; NULL when empty */
+    size_t body_len;
+    struct client_address client;
+    struct staff_caller caller; /* of a guarded route */
+
+    /* What handlers write, with the functions of reply.h. */
+    struct reply reply;
+
+    /* The dispatcher's. */
+    struct dispatch *dispatch;
+    struct MHD_Connection *connection;
+    struct deadline_entry *deadline;
+    enum request_stage stage;
+    bool suspended;
+    bool counted;       /* among the requests in flight */
+    char method[8];     /* for logs and metrics; a longer one is cut */
+    int64_t started_us; /* monotonic */
+    struct wire_headers headers;
+    const char *token; /* of the Authorization header */
+    size_t body_capacity;
+    size_t received_bytes;
+    struct executor_job job;
+    size_t reply_bytes; /* of the reply's body, which is gone when it is logged */
+    size_t target_len;
+    char target_text[]; /* what `target` points into */
+};
+
+/* A request that begins; NULL when memory is out. */
+struct request *request_create(struct dispatch *dispatch, struct MHD_Connection *connection,
+                               const char *target);
+void request_destroy(struct request *request);
+
+/* Appends to the body; false when memory is out. At most `limit` bytes are ever allocated. */
+bool request_append_body(struct request *request, const char *data, size_t len, size_t limit);
+
+/* A header of the request, or NULL. */
+const char *request_header(const struct request *request, const char *name);
+
+/* The decoded query parameter, or NULL. */
+const char *request_query(const struct request *request, const char *name);
+
+/*
+ * Takes the connection out of its thread's hands. BEFORE the request is given to another thread;
+ * a second call does nothing.
+ */
+void request_suspend(struct request *request);
+
+/*
+ * The reply is set: gives a suspended request back to its connection. Exactly once, from any
+ * thread; the caller must not touch the request afterwards.
+ */
+void request_complete(struct request *request);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What libmicrohttpd 0.9.75 lets through although it is not plain HTTP/1.1 (RFC 9112), and what
+ * requests are smuggled with: looked for once, in the first call for a request.
+ *
+ * Most of it is visible in the headers as they are handed over. What is not (a NUL that cuts a
+ * value, folded lines, a header without a name, lines that end in LF alone) is found by their
+ * place: each part of a plain header lies right behind the part before it, and the sum of all
+ * parts is the size that the library read.
+ */
+#ifndef INTAKE_HTTP_WIRE_H
+#define INTAKE_HTTP_WIRE_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "intake/core/text.h"
+
+enum { WIRE_FORWARDED_MAX = 8 };
+
+/* The headers that the server itself reads; they live as long as the request. */
+struct wire_headers {
+    int64_t content_length; /* -1: none */
+    bool chunked;
+    bool expects_continue;
+    struct view authorization;
+    struct view content_type;
+    struct view origin;
+    struct view cors_method;
+    struct view forwarded_for[WIRE_FORWARDED_MAX]; /* further ones are dropped */
+    size_t forwarded_count;
+};
+
+/* Whether a body follows the headers. */
+static inline bool wire_has_body(const struct wire_headers *headers)
+{
+    return headers->chunked || headers->content_length > 0;
+}
+
+enum wire_verdict {
+    WIRE_PLAIN,
+    WIRE_MALFORMED,   /* 400, and the connection is not to be believed any further */
+    WIRE_EXPECTATION, /* 417: an Expect that nobody knows */
+};
+
+/*
+ * Checks the method and all headers. `target_len`: bytes of the request target as it came.
+ * `ret_fault` is a sentence without anything of the request, when the verdict is not plain.
+ */
+enum wire_verdict wire_check(struct MHD_Connection *connection, const char *method,
+                             size_t target_len, const char *version,
+                             struct wire_headers *ret_headers, const char **ret_fault);
+
+/* Whether all of it is a token (RFC 9110 section 5.6.2): methods and names of headers. */
+bool wire_is_token(const char *text, size_t len);
+
+/* Whether a header's value has no control character but the tab (RFC 9110 section 5.5). */
+bool wire_is_value(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,221 @@
+/* Whether a request is let in, decided from its headers alone. */
+#include "intake/http/admit.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/domain/issue.h"
+#include "intake/http/cors.h"
+#include "intake/http/dispatch.h"
+
+enum { TOKEN_LENGTH_MAX = 512 };
+
+/* Space for a copy of the method; longer ones are known to no route. */
+static void keep_method(struct request *request, const char *method)
+{
+    const size_t len = strnlen(method, sizeof request->method - 1);
+    memcpy(request->method, method, len);
+}
+
+static bool check_rate(struct request *request)
+{
+    if (request->route != NULL && request->route->unlimited) {
+        return true;
+    }
+    const long wait_seconds =
+        rate_limit_take(request->dispatch->rate_limit, &request->client, clock_monotonic_us());
+    if (wait_seconds == 0) {
+        return true;
+    }
+    reply_header(request, "Retry-After", "%ld", wait_seconds);
+    reply_problem(request, 429, "There were too many requests from this address.");
+    return false;
+}
+
+/* 404, 405, and what OPTIONS says. */
+static bool check_method(struct request *request, const char *method, bool method_allowed,
+                         bool origin_allowed)
+{
+    const struct route *route = request->route;
+    const bool asks_options = strcmp(method, "OPTIONS") == 0;
+    if (route == NULL && !(asks_options && request->target.is_asterisk)) {
+        reply_problem(request, 404, "There is nothing at this address.");
+        return false;
+    }
+    if (method_allowed) {
+        return true;
+    }
+    struct strbuf methods = {0};
+    route_print_methods(request->dispatch->table, route != NULL ? route->path : NULL, &methods);
+    const char *allowed = methods.failed ? "" : methods.data;
+    reply_header(request, "Allow", "%s", allowed);
+    if (asks_options) {
+        if (origin_allowed) {
+            cors_allow_preflight(request, allowed);
+        }
+        reply_empty(request, 204);
+    } else {
+        reply_problem(request, 405, "This address does not know that method.");
+    }
+    strbuf_finish(&methods);
+    return false;
+}
+
+/* The token of `Bearer TOKEN` (RFC 6750 section 2.1), or NULL. */
+static const char *bearer_token(struct view authorization)
+{
+    static const char scheme[] = "Bearer ";
+    const size_t scheme_len = sizeof scheme - 1;
+    if (authorization.len <= scheme_len ||
+        strncasecmp(authorization.data, scheme, scheme_len) != 0) {
+        return NULL;
+    }
+    const char *token = authorization.data + scheme_len;
+    token += strspn(token, " ");
+    const size_t len = strlen(token);
+    static const char token_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                           "0123456789-._~+/=";
+    if (len == 0 || len > TOKEN_LENGTH_MAX || strspn(token, token_characters) != len) {
+        return NULL;
+    }
+    return token;
+}
+
+static bool check_token(struct request *request)
+{
+    if (!route_is_guarded(request->route, request->services->config)) {
+        return true;
+    }
+    request->token = bearer_token(request->headers.authorization);
+    if (request->token == NULL) {
+        reply_header(request, "WWW-Authenticate", "Bearer realm=\"intake\"");
+        reply_problem(request, 401, "This needs a token: Authorization: Bearer TOKEN.");
+        return false;
+    }
+    return true;
+}
+
+static bool is_json(struct view content_type)
+{
+    static const char json[] = "application/json";
+    const size_t len = sizeof json - 1;
+    if (content_type.data == NULL || content_type.len < len ||
+        strncasecmp(content_type.data, json, len) != 0) {
+        return false;
+    }
+    const char *rest = content_type.data + len;
+    rest += strspn(rest, " \t");
+    return *rest == '\0' || *rest == ';';
+}
+
+static bool check_content(struct request *request)
+{
+    if (request->route->json_body && !is_json(request->headers.content_type)) {
+        reply_problem(request, 415, "The body must be application/json.");
+        return false;
+    }
+    if (request->headers.content_length > (int64_t)admit_body_limit(request)) {
+        reply_problem(request, 413, "The body is too large.");
+        return false;
+    }
+    return true;
+}
+
+static bool check_query(struct request *request)
+{
+    const char *const *known = request->route->query;
+    const struct target *target = &request->target;
+    if (known == NULL) {
+        return true;
+    }
+    struct issues issues = {0};
+    for (size_t i = 0; i < target->query_count; i++) {
+        const char *name = target->query[i].name;
+        size_t k = 0;
+        while (known[k] != NULL && strcmp(known[k], name) != 0) {
+            k++;
+        }
+        if (known[k] == NULL) {
+            issues_add(&issues, "unknownParameter", name, NULL, "There is no such parameter.");
+        } else if (target_query(target, name) != target->query[i].value) {
+            issues_add(&issues, "maxCount", name, NULL, "This parameter is there twice.");
+        }
+    }
+    const bool fine = issues_are_none(&issues);
+    if (!fine) {
+        reply_issues(request, 400, "The query is not understood.", &issues);
+    }
+    issues_finish(&issues);
+    return fine;
+}
+
+/* What depends on settings that reload; whether the Origin, if any, is allowed. */
+static bool apply_settings(struct request *request, const struct client_address *peer)
+{
+    struct dispatch *dispatch = request->dispatch;
+    pthread_rwlock_rdlock(&dispatch->settings_lock);
+    request->client =
+        client_address_forwarded(&dispatch->settings.trusted_proxies, peer,
+                                 request->headers.forwarded_for, request->headers.forwarded_count);
+    const bool origin_allowed = cors_allow(request, &dispatch->settings);
+    pthread_rwlock_unlock(&dispatch->settings_lock);
+    return origin_allowed;
+}
+
+void admit(struct request *request, const char *method, const char *version,
+           const struct client_address *peer)
+{
+    keep_method(request, method);
+    const char *fault = NULL;
+    const enum wire_verdict verdict = wire_check(request->connection, method, request->target_len,
+                                                 version, &request->headers, &fault);
+    if (verdict != WIRE_PLAIN) {
+        request->reply.close = true;
+        reply_problem(request, verdict == WIRE_EXPECTATION ? 417 : 400, fault);
+        return;
+    }
+    if (!target_parse(request->target_text, &request->target)) {
+        request->reply.close = true;
+        reply_problem(request, 400, "The request target is not an address.");
+        return;
+    }
+    const struct route_match match = route_find(request->dispatch->table, method, &request->target);
+    request->route = match.route;
+    memcpy(request->params, match.params, sizeof request->params);
+    const bool origin_allowed = apply_settings(request, peer);
+    (void)(check_rate(request) &&
+           check_method(request, method, match.method_allowed, origin_allowed) &&
+           check_token(request) && check_query(request) && check_content(request));
+}
+
+size_t admit_body_limit(const struct request *request)
+{
+    const bool takes_body = request->route != NULL && request->route->takes_body;
+    return takes_body ? (size_t)request->services->config->http.body_max_bytes : 0;
+}
+
+bool admit_caller(struct request *request, struct connection *connection)
+{
+    struct err err = {0};
+    const enum status status =
+        staff_authenticate(connection, request->token, &request->caller, &err);
+    if (status == STATUS_DENIED) {
+        reply_header(request, "WWW-Authenticate",
+                     "Bearer realm=\"intake\", error=\"invalid_token\"");
+        reply_problem(request, 401, "The token is not known, or has ended.");
+        return false;
+    }
+    if (status != STATUS_OK) {
+        reply_failure(request, &err);
+        return false;
+    }
+    if ((request->route->roles & (unsigned)request->caller.role) == 0) {
+        reply_header(request, "WWW-Authenticate",
+                     "Bearer realm=\"intake\", error=\"insufficient_scope\"");
+        reply_problem(request, 403, "The token's role may not do this.");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,259 @@
+/* Absolute deadlines of a connection's phases. */
+#include "intake/http/deadline.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "intake/core/clock.h"
+
+enum { PHASE_BITS = 3, TICK_MIN_MS = 10, TICK_MAX_MS = 250 };
+
+#define PHASE_MASK ((UINT64_C(1) << PHASE_BITS) - 1)
+
+struct deadlines {
+    struct deadline_limits limits;
+    int64_t tick_ms;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards the list, `stopping`, and that no listed fd is closed */
+    pthread_cond_t changed;
+    struct deadline_entry *first;
+    bool stopping;
+};
+
+static uint64_t pack(int64_t deadline_us, enum deadline_phase phase)
+{
+    return ((uint64_t)deadline_us << PHASE_BITS) | (uint64_t)phase;
+}
+
+static enum deadline_phase phase_of(uint64_t state)
+{
+    return (enum deadline_phase)(state & PHASE_MASK);
+}
+
+/* Bytes that the socket received in all its life; 0 where the kernel does not tell (no TCP). */
+static uint64_t socket_received_bytes(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) {
+        return 0;
+    }
+    return info.tcpi_bytes_received;
+}
+
+static void send_timeout_problem(const struct deadline_entry *entry)
+{
+    char body[256];
+    const int body_len = snprintf(
+        body, sizeof body,
+        "{\"type\":\"urn:intake:problem:request-timeout\",\"title\":\"Request Timeout\","
+        "\"status\":408,\"detail\":\"The request did not arrive in time.\",\"request_id\":\"%s\"}",
+        entry->id);
+    char text[768];
+    const int len = snprintf(text, sizeof text,
+                             "HTTP/1.1 408 Request Timeout\r\n"
+                             "Content-Type: application/problem+json\r\n"
+                             "X-Request-Id: %s\r\n"
+                             "Cache-Control: no-store\r\n"
+                             "X-Content-Type-Options: nosniff\r\n"
+                             "Connection: close\r\n"
+                             "Content-Length: %d\r\n\r\n%s",
+                             entry->id, body_len, body);
+    const ssize_t sent = send(entry->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* a client that does not read gets the end of the connection alone */
+}
+
+/*
+ * The idle phase is looked at once per header limit: what received nothing since may go on until
+ * its end; what has begun a request and not finished its first line by now is too slow.
+ */
+static bool idle_goes_on(struct deadlines *deadlines, struct deadline_entry *entry, uint64_t state,
+                         int64_t now_us)
+{
+    if (now_us >= entry->idle_until_us ||
+        socket_received_bytes(entry->fd) != entry->received_bytes) {
+        return false;
+    }
+    int64_t next_us = now_us + deadlines->limits.ms[DEADLINE_HEADERS] * 1000;
+    if (next_us > entry->idle_until_us) {
+        next_us = entry->idle_until_us;
+    }
+    atomic_compare_exchange_strong(&entry->state, &state, pack(next_us, DEADLINE_IDLE));
+    return true;
+}
+
+/* Under the lock. */
+static void expire(struct deadlines *deadlines, struct deadline_entry *entry, int64_t now_us)
+{
+    uint64_t state = atomic_load(&entry->state);
+    const enum deadline_phase phase = phase_of(state);
+    if (phase == DEADLINE_EXPIRED || phase == DEADLINE_NONE ||
+        now_us < (int64_t)(state >> PHASE_BITS)) {
+        return;
+    }
+    if (phase == DEADLINE_IDLE && idle_goes_on(deadlines, entry, state, now_us)) {
+        return;
+    }
+    if (!atomic_compare_exchange_strong(&entry->state, &state, pack(phase, DEADLINE_EXPIRED))) {
+        return; /* it came to its end at this moment */
+    }
+    if (phase == DEADLINE_HEADERS || phase == DEADLINE_BODY) {
+        send_timeout_problem(entry);
+    }
+    (void)shutdown(entry->fd, SHUT_RDWR);
+}
+
+static void *deadlines_thread(void *context)
+{
+    struct deadlines *deadlines = context;
+    pthread_mutex_lock(&deadlines->mutex);
+    while (!deadlines->stopping) {
+        if (deadlines->first == NULL) {
+            pthread_cond_wait(&deadlines->changed, &deadlines->mutex);
+            continue;
+        }
+        const int64_t now_us = clock_monotonic_us();
+        for (struct deadline_entry *entry = deadlines->first; entry != NULL; entry = entry->next) {
+            expire(deadlines, entry, now_us);
+        }
+        const int64_t wake_us = now_us + deadlines->tick_ms * 1000;
+        const struct timespec wake = {.tv_sec = wake_us / 1000000,
+                                      .tv_nsec = wake_us % 1000000 * 1000};
+        int waited = 0;
+        while (!deadlines->stopping && waited == 0) {
+            waited = pthread_cond_timedwait(&deadlines->changed, &deadlines->mutex, &wake);
+        }
+    }
+    pthread_mutex_unlock(&deadlines->mutex);
+    return NULL;
+}
+
+enum status deadlines_create(const struct deadline_limits *limits, struct deadlines **ret_deadlines,
+                             struct err *err)
+{
+    struct deadlines *deadlines = calloc(1, sizeof *deadlines);
+    if (deadlines == NULL) {
+        return err_no_memory(err);
+    }
+    deadlines->limits = *limits;
+    deadlines->tick_ms = TICK_MAX_MS;
+    for (int phase = 0; phase < DEADLINE_PHASES_COUNT; phase++) {
+        if (phase != DEADLINE_NONE && limits->ms[phase] / 4 < deadlines->tick_ms) {
+            deadlines->tick_ms = limits->ms[phase] / 4;
+        }
+    }
+    if (deadlines->tick_ms < TICK_MIN_MS) {
+        deadlines->tick_ms = TICK_MIN_MS;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&deadlines->mutex, NULL);
+    pthread_cond_init(&deadlines->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    const int code = pthread_create(&deadlines->thread, NULL, deadlines_thread, deadlines);
+    if (code != 0) {
+        pthread_cond_destroy(&deadlines->changed);
+        pthread_mutex_destroy(&deadlines->mutex);
+        free(deadlines);
+        return err_set(err, STATUS_UNAVAILABLE, "thread for deadlines: %s", strerror(code));
+    }
+    *ret_deadlines = deadlines;
+    return STATUS_OK;
+}
+
+void deadlines_destroy(struct deadlines *deadlines)
+{
+    if (deadlines == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&deadlines->mutex);
+    deadlines->stopping = true;
+    pthread_cond_broadcast(&deadlines->changed);
+    pthread_mutex_unlock(&deadlines->mutex);
+    pthread_join(deadlines->thread, NULL);
+    pthread_cond_destroy(&deadlines->changed);
+    pthread_mutex_destroy(&deadlines->mutex);
+    free(deadlines);
+}
+
+/* When the idle phase that begins now is looked at first; also sets its end. */
+static int64_t begin_idle(struct deadline_entry *entry, int64_t now_us)
+{
+    const struct deadline_limits *limits = &entry->deadlines->limits;
+    entry->idle_until_us = now_us + limits->ms[DEADLINE_IDLE] * 1000;
+    const int64_t first_look_us = now_us + limits->ms[DEADLINE_HEADERS] * 1000;
+    return first_look_us < entry->idle_until_us ? first_look_us : entry->idle_until_us;
+}
+
+void deadline_watch(struct deadlines *deadlines, struct deadline_entry *entry, int fd)
+{
+    entry->deadlines = deadlines;
+    entry->fd = fd;
+    entry->received_bytes = 0;
+    entry->previous = NULL;
+    atomic_init(&entry->state, pack(begin_idle(entry, clock_monotonic_us()), DEADLINE_IDLE));
+
+    pthread_mutex_lock(&deadlines->mutex);
+    entry->next = deadlines->first;
+    if (entry->next != NULL) {
+        entry->next->previous = entry;
+    } else {
+        pthread_cond_signal(&deadlines->changed);
+    }
+    deadlines->first = entry;
+    pthread_mutex_unlock(&deadlines->mutex);
+}
+
+void deadline_forget(struct deadline_entry *entry)
+{
+    struct deadlines *deadlines = entry->deadlines;
+    pthread_mutex_lock(&deadlines->mutex);
+    if (entry->previous != NULL) {
+        entry->previous->next = entry->next;
+    } else {
+        deadlines->first = entry->next;
+    }
+    if (entry->next != NULL) {
+        entry->next->previous = entry->previous;
+    }
+    pthread_mutex_unlock(&deadlines->mutex);
+}
+
+bool deadline_enter(struct deadline_entry *entry, enum deadline_phase phase)
+{
+    const struct deadline_limits *limits = &entry->deadlines->limits;
+    uint64_t state = atomic_load(&entry->state);
+    if (phase_of(state) == DEADLINE_EXPIRED) {
+        return false;
+    }
+    uint64_t fresh;
+    if (phase == DEADLINE_NONE) {
+        fresh = pack(0, DEADLINE_NONE);
+    } else if (phase == DEADLINE_IDLE) {
+        entry->received_bytes = socket_received_bytes(entry->fd);
+        fresh = pack(begin_idle(entry, clock_monotonic_us()), DEADLINE_IDLE);
+    } else {
+        fresh = pack(clock_monotonic_us() + limits->ms[phase] * 1000, phase);
+    }
+    while (!atomic_compare_exchange_weak(&entry->state, &state, fresh)) {
+        if (phase_of(state) == DEADLINE_EXPIRED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum deadline_phase deadline_expired_phase(const struct deadline_entry *entry)
+{
+    const uint64_t state = atomic_load(&entry->state);
+    return phase_of(state) == DEADLINE_EXPIRED ? (enum deadline_phase)(state >> PHASE_BITS)
+                                               : DEADLINE_EXPIRED;
+}

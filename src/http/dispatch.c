@@ -1,0 +1,281 @@
+/* From libmicrohttpd's callbacks to a handler and back. */
+#include "intake/http/dispatch.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "intake/core/log.h"
+#include "intake/http/admit.h"
+#include "intake/http/request.h"
+
+/* Sixteen hexadecimal digits, different for each request and without order (splitmix64). */
+static void make_id(struct dispatch *dispatch, char ret_id[static DEADLINE_ID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t id = dispatch->id_seed +
+                  (atomic_fetch_add(&dispatch->id_counter, 1) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    id = (id ^ (id >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    id = (id ^ (id >> 27)) * UINT64_C(0x94d049bb133111eb);
+    id ^= id >> 31;
+    for (size_t i = 0; i < DEADLINE_ID_SIZE - 1; i++) {
+        ret_id[i] = hex[(id >> (4 * i)) & 15];
+    }
+    ret_id[DEADLINE_ID_SIZE - 1] = '\0';
+}
+
+static struct http_connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+void dispatch_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                         enum MHD_ConnectionNotificationCode code)
+{
+    struct dispatch *dispatch = context;
+    struct http_connection *own = *socket_context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        own = calloc(1, sizeof *own);
+        if (own == NULL) {
+            return; /* its first request is refused, which closes it */
+        }
+        const union MHD_ConnectionInfo *address =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        client_address_from_socket(address == NULL ? NULL : address->client_addr, &own->peer);
+        deadline_watch(
+            dispatch->deadlines, &own->deadline,
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        observe_connections(dispatch->observe, 1);
+        *socket_context = own;
+        return;
+    }
+    if (own == NULL) {
+        return;
+    }
+    deadline_forget(&own->deadline);
+    const enum deadline_phase phase = deadline_expired_phase(&own->deadline);
+    if (phase != DEADLINE_EXPIRED) {
+        observe_timeout(dispatch->observe, phase);
+    }
+    observe_connections(dispatch->observe, -1);
+    free(own);
+    *socket_context = NULL;
+}
+
+void *dispatch_first_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct dispatch *dispatch = context;
+    struct http_connection *own = connection_of(connection);
+    struct request *request = own == NULL ? NULL : request_create(dispatch, connection, target);
+    if (request == NULL) {
+        return NULL;
+    }
+    make_id(dispatch, request->id);
+    request->services = dispatch->services;
+    request->deadline = &own->deadline;
+    memcpy(own->deadline.id, request->id, sizeof own->deadline.id);
+    (void)deadline_enter(&own->deadline, DEADLINE_HEADERS);
+    return request;
+}
+
+/* Hands the reply over; the request has ended but for its sending. */
+static enum MHD_Result send_reply(struct request *request)
+{
+    if (!deadline_enter(request->deadline, DEADLINE_RESPONSE)) {
+        return MHD_NO;
+    }
+    request->reply_bytes = request->reply.body_len;
+    request->reply.close |= atomic_load_explicit(&request->dispatch->draining, //
+                                                 memory_order_relaxed);
+    request->stage = REQUEST_ENDED;
+    return reply_queue(request);
+}
+
+/*
+ * Answers before the body's end, which libmicrohttpd cannot: writes the reply to the socket,
+ * closes our direction, and lets what still comes run into nothing for a moment, because closing
+ * at once would reset the connection and the client might never read why.
+ */
+static enum MHD_Result refuse_in_body(struct request *request)
+{
+    if (!deadline_enter(request->deadline, DEADLINE_LINGER)) {
+        return MHD_NO;
+    }
+    struct strbuf text = {0};
+    reply_print(request, &text);
+    if (!text.failed) {
+        const ssize_t sent =
+            send(request->deadline->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)sent; /* a client that does not read gets the end of the connection alone */
+    }
+    strbuf_finish(&text);
+    (void)shutdown(request->deadline->fd, SHUT_WR);
+    request->reply_bytes = request->reply.body_len;
+    request->stage = REQUEST_REFUSED;
+    return MHD_YES;
+}
+
+/* The first call: headers are there, the body is not. */
+static enum MHD_Result begin(struct request *request, const char *method, const char *version)
+{
+    struct dispatch *dispatch = request->dispatch;
+    request->counted = true;
+    atomic_fetch_add(&dispatch->in_flight, 1);
+    observe_in_flight(dispatch->observe, 1);
+    if (!deadline_enter(request->deadline, DEADLINE_BODY)) {
+        return MHD_NO;
+    }
+    request->stage = REQUEST_BODY;
+    const struct http_connection *own = connection_of(request->connection);
+    admit(request, method, version, &own->peer);
+
+    const struct wire_headers *headers = &request->headers;
+    if (request->reply.status == 0 || !(wire_has_body(headers) || request->reply.close)) {
+        return MHD_YES;
+    }
+    if (request->reply.close || headers->expects_continue) {
+        return send_reply(request); /* in this call, so that the connection is closed after it */
+    }
+    if (headers->content_length > request->services->config->http.body_max_bytes) {
+        return refuse_in_body(request);
+    }
+    return MHD_YES; /* the body is read and thrown away, and the connection lives on */
+}
+
+static enum MHD_Result take_body(struct request *request, const char *data, size_t len)
+{
+    request->received_bytes += len;
+    if (request->stage == REQUEST_REFUSED) {
+        return MHD_YES;
+    }
+    const bool refused = request->reply.status != 0;
+    const size_t limit = refused ? (size_t)request->services->config->http.body_max_bytes
+                                 : admit_body_limit(request);
+    if (request->received_bytes > limit) {
+        if (!refused) {
+            reply_problem(request, 413, "The body is too large.");
+        }
+        return refuse_in_body(request);
+    }
+    if (refused) {
+        return MHD_YES;
+    }
+    if (!request_append_body(request, data, len, limit)) {
+        const struct err err = {.status = STATUS_NO_MEMORY, .message = "no memory for a body"};
+        reply_failure(request, &err);
+    }
+    return MHD_YES;
+}
+
+static struct request *request_of(struct executor_job *job)
+{
+    return (struct request *)((char *)job - offsetof(struct request, job));
+}
+
+static void run_job(struct executor_job *job, struct connection *connection)
+{
+    struct request *request = request_of(job);
+    if (request->token != NULL && !admit_caller(request, connection)) {
+        request_complete(request);
+        return;
+    }
+    if (request->route->handle(request, connection) == HANDLED_NOW) {
+        request_complete(request);
+    }
+}
+
+static void refuse_job(struct executor_job *job, const struct err *err)
+{
+    struct request *request = request_of(job);
+    reply_failure(request, err);
+    request_complete(request);
+}
+
+/* The whole request is there: runs its handler, here or elsewhere. */
+static enum MHD_Result work(struct request *request)
+{
+    request->stage = REQUEST_WORK;
+    const struct route *route = request->route;
+    if (route->runs == ROUTE_DATABASE || request->token != NULL) {
+        request->job = (struct executor_job){.run = run_job, .refuse = refuse_job};
+        request_suspend(request);
+        if (!executor_submit(request->services->executor, &request->job)) {
+            const struct err err = {.status = STATUS_UNAVAILABLE,
+                                    .message = "the executor's queue is full"};
+            refuse_job(&request->job, &err);
+        }
+        return MHD_YES;
+    }
+    if (route->handle(request, NULL) == HANDLED_LATER) {
+        return MHD_YES; /* the request may be gone already */
+    }
+    if (request->suspended) {
+        request_complete(request);
+        return MHD_YES;
+    }
+    return send_reply(request);
+}
+
+enum MHD_Result dispatch_call(void *context, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload_data,
+                              size_t *upload_data_size, void **request_context)
+{
+    (void)context;
+    (void)connection;
+    (void)url;
+    struct request *request = *request_context;
+    if (request == NULL) {
+        return MHD_NO; /* memory was out */
+    }
+    if (request->stage == REQUEST_NEW) {
+        return begin(request, method, version);
+    }
+    if (*upload_data_size > 0) {
+        const size_t len = *upload_data_size;
+        *upload_data_size = 0;
+        return take_body(request, upload_data, len);
+    }
+    if (request->stage == REQUEST_REFUSED) {
+        return MHD_NO; /* the reply is out: close */
+    }
+    if (request->stage == REQUEST_BODY && request->reply.status == 0) {
+        return work(request);
+    }
+    return send_reply(request);
+}
+
+void dispatch_completed(void *context, struct MHD_Connection *connection, void **request_context,
+                        enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    struct dispatch *dispatch = context;
+    struct request *request = *request_context;
+    if (request == NULL) {
+        return;
+    }
+    *request_context = NULL;
+    if (request->counted) {
+        const bool answered = request->stage == REQUEST_ENDED || request->stage == REQUEST_REFUSED;
+        const enum deadline_phase expired = deadline_expired_phase(request->deadline);
+        const bool timed_out = expired == DEADLINE_BODY;
+        observe_request(dispatch->observe, request,
+                        answered ? request->reply.status : (timed_out ? 408 : 0),
+                        answered && (code == MHD_REQUEST_TERMINATED_COMPLETED_OK ||
+                                     request->stage == REQUEST_REFUSED));
+        observe_in_flight(dispatch->observe, -1);
+    } else {
+        log_debug("request without plain headers", LOG_TEXT("request_id", request->id));
+    }
+    (void)deadline_enter(request->deadline, DEADLINE_IDLE);
+    const bool counted = request->counted;
+    request_destroy(request);
+    if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1 &&
+        atomic_load(&dispatch->draining)) {
+        pthread_mutex_lock(&dispatch->idle_mutex);
+        pthread_cond_broadcast(&dispatch->idle);
+        pthread_mutex_unlock(&dispatch->idle_mutex);
+    }
+}

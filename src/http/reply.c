@@ -1,0 +1,241 @@
+/* The reply of a request. */
+#include "intake/http/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/log.h"
+#include "intake/domain/issue.h"
+#include "intake/http/request.h"
+
+static const char problem_type[] = "application/problem+json";
+
+/* The problems that we send: `type` is urn:intake:problem: and the slug. */
+static const struct {
+    unsigned status;
+    const char *slug;
+    const char *title;
+} problems[] = {
+    {400, "bad-request", "Bad Request"},
+    {401, "unauthorized", "Unauthorized"},
+    {403, "forbidden", "Forbidden"},
+    {404, "not-found", "Not Found"},
+    {405, "method-not-allowed", "Method Not Allowed"},
+    {409, "conflict", "Conflict"},
+    {412, "precondition-failed", "Precondition Failed"},
+    {413, "content-too-large", "Content Too Large"},
+    {415, "unsupported-media-type", "Unsupported Media Type"},
+    {417, "expectation-failed", "Expectation Failed"},
+    {422, "unprocessable-content", "Unprocessable Content"},
+    {429, "too-many-requests", "Too Many Requests"},
+    {500, "internal-error", "Internal Server Error"},
+    {503, "service-unavailable", "Service Unavailable"},
+};
+
+const char *reply_status_title(unsigned status)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
+        if (problems[i].status == status) {
+            return problems[i].title;
+        }
+    }
+    return "Error";
+}
+
+static const char *problem_slug(unsigned status)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
+        if (problems[i].status == status) {
+            return problems[i].slug;
+        }
+    }
+    return "error";
+}
+
+void reply_finish(struct reply *reply)
+{
+    free(reply->body);
+    for (size_t i = 0; i < reply->headers_count; i++) {
+        free(reply->headers[i].value);
+    }
+    *reply = (struct reply){0};
+}
+
+void reply_body(struct request *request, unsigned status, const char *content_type,
+                struct strbuf *body)
+{
+    struct reply *reply = &request->reply;
+    free(reply->body);
+    reply->status = status;
+    reply->content_type = content_type;
+    reply->body_len = body->len;
+    reply->body = strbuf_take(body);
+    if (reply->body == NULL) { /* no memory for a body: at least no wrong status */
+        reply->status = status < 400 ? 503 : status;
+        reply->body_len = 0;
+    }
+}
+
+void reply_json(struct request *request, unsigned status, struct strbuf *body)
+{
+    reply_body(request, status, "application/json", body);
+}
+
+void reply_empty(struct request *request, unsigned status)
+{
+    struct reply *reply = &request->reply;
+    free(TAKE(reply->body));
+    reply->body_len = 0;
+    reply->status = status;
+}
+
+void reply_header(struct request *request, const char *name, const char *format, ...)
+{
+    struct reply *reply = &request->reply;
+    if (reply->headers_count == REPLY_HEADERS_MAX) {
+        log_error("too many headers for a reply", LOG_TEXT("header", name));
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    char *value;
+    const int len = vasprintf(&value, format, arguments);
+    va_end(arguments);
+    if (len >= 0) {
+        reply->headers[reply->headers_count++] = (struct reply_header){name, value};
+    }
+}
+
+static void put_problem(struct request *request, unsigned status, const char *detail,
+                        const struct issues *issues)
+{
+    struct strbuf body = {0};
+    strbuf_printf(&body, "{\"type\":\"urn:intake:problem:%s\",\"title\":\"%s\",\"status\":%u",
+                  problem_slug(status), reply_status_title(status), status);
+    if (detail != NULL) {
+        strbuf_puts(&body, ",\"detail\":");
+        strbuf_json_string(&body, detail, strlen(detail));
+    }
+    strbuf_printf(&body, ",\"request_id\":\"%s\"", request->id);
+    if (issues != NULL) {
+        strbuf_puts(&body, ",\"errors\":");
+        issues_print_errors(issues, &body);
+    }
+    strbuf_putc(&body, '}');
+    reply_body(request, status, problem_type, &body);
+}
+
+void reply_problem(struct request *request, unsigned status, const char *detail)
+{
+    put_problem(request, status, detail, NULL);
+}
+
+void reply_issues(struct request *request, unsigned status, const char *detail,
+                  const struct issues *issues)
+{
+    put_problem(request, status, detail, issues);
+}
+
+void reply_failure(struct request *request, const struct err *err)
+{
+    switch (err->status) {
+    case STATUS_INVALID:
+        reply_problem(request, 400, err->message);
+        return;
+    case STATUS_DENIED:
+        reply_problem(request, 403, err->message);
+        return;
+    case STATUS_NOT_FOUND:
+        reply_problem(request, 404, err->message);
+        return;
+    case STATUS_CONFLICT:
+        reply_problem(request, 409, err->message);
+        return;
+    case STATUS_RETRY:
+    case STATUS_UNAVAILABLE:
+    case STATUS_UNKNOWN:
+    case STATUS_NO_MEMORY:
+        log_warning("request refused", LOG_TEXT("request_id", request->id),
+                    LOG_TEXT("status", status_name(err->status)), LOG_TEXT("reason", err->message));
+        reply_header(request, "Retry-After", "2");
+        reply_problem(request, 503, "The service cannot do this at the moment; please try again.");
+        return;
+    case STATUS_OK:
+    case STATUS_INTERNAL:
+        break;
+    }
+    log_error("request failed", LOG_TEXT("request_id", request->id),
+              LOG_TEXT("reason", err->message));
+    reply_problem(request, 500, "The service failed; the log has the reason under the request id.");
+}
+
+/* All headers but Content-Length and Connection, in the order in which they are sent. */
+enum { FIXED_HEADERS_MAX = 4, ALL_HEADERS_MAX = FIXED_HEADERS_MAX + REPLY_HEADERS_MAX };
+
+struct header_view {
+    const char *name;
+    const char *value;
+};
+
+static size_t collect_headers(const struct request *request,
+                              struct header_view ret_headers[ALL_HEADERS_MAX])
+{
+    const struct reply *reply = &request->reply;
+    size_t count = 0;
+    if (reply->body != NULL) {
+        ret_headers[count++] = (struct header_view){"Content-Type", reply->content_type};
+    }
+    if (!reply->cacheable) {
+        ret_headers[count++] = (struct header_view){"Cache-Control", "no-store"};
+    }
+    ret_headers[count++] = (struct header_view){"X-Content-Type-Options", "nosniff"};
+    ret_headers[count++] = (struct header_view){"X-Request-Id", request->id};
+    for (size_t i = 0; i < reply->headers_count; i++) {
+        ret_headers[count++] =
+            (struct header_view){reply->headers[i].name, reply->headers[i].value};
+    }
+    return count;
+}
+
+enum MHD_Result reply_queue(struct request *request)
+{
+    struct reply *reply = &request->reply;
+    struct MHD_Response *response =
+        reply->body != NULL
+            ? MHD_create_response_from_buffer(reply->body_len, reply->body, MHD_RESPMEM_MUST_FREE)
+            : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    struct header_view headers[ALL_HEADERS_MAX];
+    const size_t count = collect_headers(request, headers);
+    reply->body = NULL; /* the response frees it */
+    enum MHD_Result result = MHD_YES;
+    for (size_t i = 0; i < count && result == MHD_YES; i++) {
+        result = MHD_add_response_header(response, headers[i].name, headers[i].value);
+    }
+    if (result == MHD_YES && reply->close) {
+        result = MHD_add_response_header(response, "Connection", "close");
+    }
+    if (result == MHD_YES) {
+        result = MHD_queue_response(request->connection, reply->status, response);
+    }
+    MHD_destroy_response(response);
+    return result;
+}
+
+void reply_print(const struct request *request, struct strbuf *out)
+{
+    const struct reply *reply = &request->reply;
+    struct header_view headers[ALL_HEADERS_MAX];
+    const size_t count = collect_headers(request, headers);
+    strbuf_printf(out, "HTTP/1.1 %u %s\r\n", reply->status, reply_status_title(reply->status));
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
+    }
+    strbuf_printf(out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->body_len);
+    strbuf_append(out, reply->body != NULL ? reply->body : "", reply->body_len);
+}

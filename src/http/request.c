@@ -1,0 +1,85 @@
+/* One request, from its first line to the end of its response. */
+#include "intake/http/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/clock.h"
+
+/* The first buffer for a body whose length is not announced. */
+enum { CHUNKED_FIRST_BYTES = 4096 };
+
+struct request *request_create(struct dispatch *dispatch, struct MHD_Connection *connection,
+                               const char *target)
+{
+    const size_t target_len = strlen(target);
+    struct request *request = calloc(1, sizeof *request + target_len + 1);
+    if (request == NULL) {
+        return NULL;
+    }
+    request->dispatch = dispatch;
+    request->connection = connection;
+    request->started_us = clock_monotonic_us();
+    request->target_len = target_len;
+    memcpy(request->target_text, target, target_len + 1);
+    return request;
+}
+
+void request_destroy(struct request *request)
+{
+    if (request == NULL) {
+        return;
+    }
+    free(request->body);
+    reply_finish(&request->reply);
+    free(request);
+}
+
+bool request_append_body(struct request *request, const char *data, size_t len, size_t limit)
+{
+    const size_t needed = request->body_len + len;
+    if (needed > request->body_capacity) {
+        size_t capacity = request->body_capacity * 2;
+        if (capacity == 0) {
+            capacity = request->headers.content_length > 0 ? (size_t)request->headers.content_length
+                                                           : CHUNKED_FIRST_BYTES;
+        }
+        capacity = capacity > limit ? limit : capacity;
+        capacity = capacity < needed ? needed : capacity;
+        char *grown = realloc(request->body, capacity + 1);
+        if (grown == NULL) {
+            return false;
+        }
+        request->body = grown;
+        request->body_capacity = capacity;
+    }
+    memcpy(request->body + request->body_len, data, len);
+    request->body_len = needed;
+    request->body[needed] = '\0';
+    return true;
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *request_query(const struct request *request, const char *name)
+{
+    return target_query(&request->target, name);
+}
+
+void request_suspend(struct request *request)
+{
+    if (request->suspended) {
+        return;
+    }
+    request->suspended = true;
+    (void)deadline_enter(request->deadline, DEADLINE_NONE);
+    MHD_suspend_connection(request->connection);
+}
+
+void request_complete(struct request *request)
+{
+    MHD_resume_connection(request->connection);
+}

@@ -1,0 +1,50 @@
+/* The route table of the program. */
+#include "intake/core/cleanup.h"
+#include "intake/domain/staff.h"
+#include "intake/http/handlers.h"
+#include "intake/http/route.h"
+
+static bool metrics_are_guarded(const struct config *config)
+{
+    return config->http.metrics_require_token;
+}
+
+static const struct route rows[] = {
+    {
+        .method = "GET",
+        .path = "/health",
+        .unlimited = true,
+        .quiet = true,
+        .handle = handle_health,
+    },
+    {
+        .method = "GET",
+        .path = "/health/live",
+        .unlimited = true,
+        .quiet = true,
+        .handle = handle_health_live,
+    },
+    {
+        .method = "GET",
+        .path = "/health/ready",
+        .unlimited = true,
+        .quiet = true,
+        .handle = handle_health_ready,
+    },
+    {
+        .method = "GET",
+        .path = "/metrics",
+        .roles = ROLE_METRICS | ROLE_ADMIN,
+        .guarded_when = metrics_are_guarded,
+        .unlimited = true,
+        .quiet = true,
+        .handle = handle_metrics,
+    },
+    {
+        .method = "GET",
+        .path = "/version",
+        .handle = handle_version,
+    },
+};
+
+const struct route_table routes = {rows, ARRAY_LENGTH(rows)};

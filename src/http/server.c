@@ -1,0 +1,249 @@
+/* The HTTP server: its start, its end, and what it reloads. */
+#include "intake/http/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "intake/core/clock.h"
+#include "intake/core/config.h"
+#include "intake/core/log.h"
+#include "intake/http/dispatch.h"
+#include "intake/http/listener.h"
+
+/* Descriptors that are not connections: database, epoll, files, the log. */
+enum { OTHER_DESCRIPTORS = 128 };
+/* How long a client that was answered too early for its body may go on sending. */
+enum { LINGER_MS = 2000 };
+/* What requests that were just completed may take to be sent, before they are cut. */
+enum { STOP_WAIT_MS = 2000 };
+
+struct server {
+    struct dispatch dispatch;
+    struct MHD_Daemon *daemon;
+    int listen_fd;
+    bool listen_fd_is_ours;
+    bool quiesced;
+    unsigned port;
+};
+
+static void log_library(void *context, const char *format, va_list arguments)
+{
+    (void)context;
+    if (!log_enabled(LOG_LEVEL_DEBUG)) {
+        return;
+    }
+    char text[256];
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("libmicrohttpd", LOG_TEXT("text", text));
+}
+
+static enum status raise_file_limit(long connections_max, struct err *err)
+{
+    const rlim_t needed = (rlim_t)connections_max + OTHER_DESCRIPTORS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) {
+        return STATUS_OK;
+    }
+    if (limit.rlim_max < needed) {
+        return err_set(err, STATUS_INVALID,
+                       "[http] connections_max: %ld connections need %llu open files and the "
+                       "limit is %llu; raise it (LimitNOFILE=) or lower the key",
+                       connections_max, (unsigned long long)needed,
+                       (unsigned long long)limit.rlim_max);
+    }
+    limit.rlim_cur = needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return err_set(err, STATUS_INTERNAL, "the limit of open files cannot be raised");
+    }
+    return STATUS_OK;
+}
+
+/*
+ * Starts the daemon with all signals blocked, which its threads inherit. The library's strict mode
+ * stays off: what it refuses we refuse as well (wire.h), with a request id and a reason, where it
+ * closes without a word or sends its headers twice.
+ */
+static enum status start_daemon(struct server *server, struct err *err)
+{
+    const struct config *config = server->dispatch.services->config;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, server->listen_fd, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, config->http.connections_max, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->http.connections_per_address_max, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->http.header_max_bytes, NULL},
+        {MHD_OPTION_THREAD_POOL_SIZE, config->http.threads > 1 ? config->http.threads : 0, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        dispatch_call, &server->dispatch, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, dispatch_first_line,
+        &server->dispatch, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, &server->dispatch,
+        MHD_OPTION_NOTIFY_CONNECTION, dispatch_connection, &server->dispatch, MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (server->daemon == NULL) {
+        return err_set(err, STATUS_INTERNAL, "the HTTP server cannot be started");
+    }
+    return STATUS_OK;
+}
+
+static enum status start_deadlines(struct dispatch *dispatch, struct err *err)
+{
+    const struct config *config = dispatch->services->config;
+    const struct deadline_limits limits = {
+        .ms = {[DEADLINE_IDLE] = config->http.idle_timeout_ms,
+               [DEADLINE_HEADERS] = config->http.header_timeout_ms,
+               [DEADLINE_BODY] = config->http.body_timeout_ms,
+               [DEADLINE_RESPONSE] = config->http.response_timeout_ms,
+               [DEADLINE_LINGER] = LINGER_MS},
+    };
+    return deadlines_create(&limits, &dispatch->deadlines, err);
+}
+
+static enum status start_dispatch(struct dispatch *dispatch, const struct server_options *options,
+                                  struct err *err)
+{
+    const struct config *config = options->services->config;
+    dispatch->services = options->services;
+    dispatch->table = options->table;
+    pthread_rwlock_init(&dispatch->settings_lock, NULL);
+    pthread_mutex_init(&dispatch->idle_mutex, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&dispatch->idle, &attributes);
+    pthread_condattr_destroy(&attributes);
+    randombytes_buf(&dispatch->id_seed, sizeof dispatch->id_seed);
+
+    dispatch->observe = observe_create(options->services->metrics, options->table);
+    dispatch->rate_limit = rate_limit_create(config->http.rate_per_second, config->http.rate_burst);
+    if (dispatch->observe == NULL || dispatch->rate_limit == NULL) {
+        return err_no_memory(err);
+    }
+    return http_settings_parse(config, &dispatch->settings, err);
+}
+
+static void destroy(struct server *server)
+{
+    struct dispatch *dispatch = &server->dispatch;
+    deadlines_destroy(dispatch->deadlines);
+    rate_limit_destroy(dispatch->rate_limit);
+    observe_destroy(dispatch->observe);
+    http_settings_finish(&dispatch->settings);
+    pthread_cond_destroy(&dispatch->idle);
+    pthread_mutex_destroy(&dispatch->idle_mutex);
+    pthread_rwlock_destroy(&dispatch->settings_lock);
+    if (server->listen_fd >= 0 && server->listen_fd_is_ours) {
+        (void)close(server->listen_fd);
+    }
+    free(server);
+}
+
+enum status server_start(const struct server_options *options, struct server **ret_server,
+                         struct err *err)
+{
+    const struct config *config = options->services->config;
+    struct server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return err_no_memory(err);
+    }
+    server->listen_fd = options->inherited_fd;
+    server->listen_fd_is_ours = options->inherited_fd < 0;
+    enum status status = start_dispatch(&server->dispatch, options, err);
+    if (status == STATUS_OK) {
+        status = raise_file_limit(config->http.connections_max, err);
+    }
+    if (status == STATUS_OK) {
+        status = server->listen_fd_is_ours ? listener_open(config->http.address, config->http.port,
+                                                           &server->listen_fd, err)
+                                           : listener_adopt(server->listen_fd, err);
+    }
+    if (status == STATUS_OK) {
+        server->port = listener_port(server->listen_fd);
+        status = start_deadlines(&server->dispatch, err);
+    }
+    if (status == STATUS_OK) {
+        status = start_daemon(server, err);
+    }
+    if (status != STATUS_OK) {
+        destroy(server);
+        return status;
+    }
+    *ret_server = server;
+    return STATUS_OK;
+}
+
+unsigned server_port(const struct server *server)
+{
+    return server->port;
+}
+
+enum status server_reload(struct server *server, const struct config *config, struct err *err)
+{
+    struct dispatch *dispatch = &server->dispatch;
+    struct http_settings fresh;
+    const enum status status = http_settings_parse(config, &fresh, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    pthread_rwlock_wrlock(&dispatch->settings_lock);
+    struct http_settings old = dispatch->settings;
+    dispatch->settings = fresh;
+    pthread_rwlock_unlock(&dispatch->settings_lock);
+    http_settings_finish(&old);
+    rate_limit_set(dispatch->rate_limit, config->http.rate_per_second, config->http.rate_burst);
+    return STATUS_OK;
+}
+
+void server_quiesce(struct server *server)
+{
+    if (server->quiesced) {
+        return;
+    }
+    server->quiesced = true;
+    atomic_store(&server->dispatch.draining, true);
+    (void)MHD_quiesce_daemon(server->daemon);
+    if (server->listen_fd_is_ours) {
+        (void)close(server->listen_fd);
+        server->listen_fd = -1;
+    }
+}
+
+bool server_drain(struct server *server, int64_t limit_ms)
+{
+    struct dispatch *dispatch = &server->dispatch;
+    const int64_t end_us = clock_monotonic_us() + limit_ms * 1000;
+    const struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+    pthread_mutex_lock(&dispatch->idle_mutex);
+    while (atomic_load(&dispatch->in_flight) > 0 &&
+           pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &end) == 0) {
+    }
+    pthread_mutex_unlock(&dispatch->idle_mutex);
+    return atomic_load(&dispatch->in_flight) == 0;
+}
+
+void server_stop(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    server_quiesce(server);
+    (void)server_drain(server, STOP_WAIT_MS);
+    MHD_stop_daemon(server->daemon);
+    destroy(server);
+}
