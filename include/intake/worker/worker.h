@@ -1,0 +1,45 @@
+/*
+ * The worker: the thread that processes what was stored. It is woken by a commit and by a poll,
+ * gathers for a moment, and steps back while patients are posting at full load.
+ */
+#ifndef INTAKE_WORKER_WORKER_H
+#define INTAKE_WORKER_WORKER_H
+
+#include <stdint.h>
+
+#include "intake/core/err.h"
+#include "intake/db/connection.h"
+#include "intake/domain/processing.h"
+
+struct lanes;
+struct metrics;
+struct submission_service;
+struct worker;
+
+struct worker_options {
+    struct connection_options connection; /* the statements are the worker's own */
+    struct processing_options processing;
+    long poll_ms;
+    long yield_age_ms;
+    struct lanes *lanes;                    /* asked whether they are pressed */
+    struct submission_service *submissions; /* asked for the questionnaires */
+    struct metrics *metrics;                /* gets the worker's families */
+};
+
+/* Allocates and registers metrics; nothing runs yet, so that lanes can be given its wake-up. */
+struct worker *worker_create(struct metrics *metrics);
+
+/* Starts the thread. Everything in `options` must outlive worker_destroy(). */
+enum status worker_start(struct worker *worker, const struct worker_options *options,
+                         struct err *err);
+
+/* Ends the thread after the batch at hand, and frees. NULL is accepted. */
+void worker_destroy(struct worker *worker);
+
+/* There is something to do. Cheap; any thread. */
+void worker_wake(struct worker *worker);
+
+/* Microseconds since the worker last showed that it lives; 0 before it was started. Any thread. */
+int64_t worker_silent_us(struct worker *worker);
+
+#endif

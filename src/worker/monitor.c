@@ -1,0 +1,167 @@
+/* The monitor: probes the database once a second. */
+#include "intake/worker/monitor.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "intake/core/clock.h"
+#include "intake/core/log.h"
+#include "intake/db/migrate.h"
+#include "intake/db/store_processing.h"
+
+enum {
+    PROBE_EVERY_MS = 1000,
+    PROBE_AGAIN_MS = 200, /* while the database is out of reach */
+    PROBE_TIMEOUT_US = 2000 * 1000,
+    STALE_AFTER_US = 5000 * 1000, /* a probe that old says nothing any more */
+    SCHEMA_EVERY_US = 30 * 1000 * 1000,
+};
+
+struct monitor {
+    struct connection_options options;
+    pthread_mutex_t mutex; /* guards state, probed_at_us and stopping */
+    pthread_cond_t changed;
+    struct monitor_state state;
+    int64_t probed_at_us; /* the last that went well */
+    bool stopping;
+    pthread_t thread;
+    int64_t schema_checked_us; /* the thread's own */
+    bool schema_fits;          /* the thread's own */
+};
+
+static enum status probe(struct monitor *monitor, struct connection *connection,
+                         struct monitor_state *state, struct err *err)
+{
+    const bool fresh = !connection_is_open(connection);
+    enum status status = connection_ensure(connection, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct processing_state processing;
+    const int64_t now_us = clock_monotonic_us();
+    status = processing_state(connection, now_us + PROBE_TIMEOUT_US, &processing, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (fresh || now_us - monitor->schema_checked_us > SCHEMA_EVERY_US) {
+        monitor->schema_fits = migrate_check(connection, NULL) == STATUS_OK;
+        monitor->schema_checked_us = now_us;
+    }
+    *state = (struct monitor_state){
+        .reachable = true,
+        .writable = !processing.read_only,
+        .schema_fits = monitor->schema_fits,
+        .oldest_us = processing.oldest_us,
+        .submitted = processing.submitted,
+        .failed = processing.failed,
+    };
+    return STATUS_OK;
+}
+
+/* Logs a change between reachable and not, and only that. */
+static void report(bool was_reachable, enum status status, const struct err *err)
+{
+    if (status == STATUS_OK && !was_reachable) {
+        log_info("the database is within reach", LOG_TEXT("status", "ok"));
+    } else if (status != STATUS_OK && was_reachable) {
+        log_error("the database is out of reach", LOG_TEXT("reason", err->message));
+    }
+}
+
+/* Keeps what was found and waits for the next probe; false when the monitor ends. */
+static bool keep_and_wait(struct monitor *monitor, enum status status,
+                          const struct monitor_state *found)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const long wait_ms = status == STATUS_OK ? PROBE_EVERY_MS : PROBE_AGAIN_MS;
+    until.tv_nsec += wait_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+
+    pthread_mutex_lock(&monitor->mutex);
+    if (status == STATUS_OK) {
+        monitor->state = *found;
+        monitor->probed_at_us = clock_monotonic_us();
+    } else {
+        monitor->state.reachable = false;
+    }
+    int timed_out = 0;
+    while (!monitor->stopping && timed_out == 0) {
+        timed_out = pthread_cond_timedwait(&monitor->changed, &monitor->mutex, &until);
+    }
+    const bool goes_on = !monitor->stopping;
+    pthread_mutex_unlock(&monitor->mutex);
+    return goes_on;
+}
+
+static void *run_monitor(void *arg)
+{
+    struct monitor *monitor = arg;
+    struct connection *connection = connection_create(&monitor->options);
+    bool goes_on = connection != NULL;
+    bool reachable = true;
+    while (goes_on) {
+        struct err err = {0};
+        struct monitor_state found = {0};
+        const enum status status = probe(monitor, connection, &found, &err);
+        report(reachable, status, &err);
+        reachable = status == STATUS_OK;
+        goes_on = keep_and_wait(monitor, status, &found);
+    }
+    connection_destroy(connection);
+    return NULL;
+}
+
+enum status monitor_create(const struct connection_options *connection,
+                           struct monitor **ret_monitor, struct err *err)
+{
+    struct monitor *monitor = calloc(1, sizeof *monitor);
+    if (monitor == NULL) {
+        return err_no_memory(err);
+    }
+    monitor->options = *connection;
+    monitor->options.prepared = &processing_state_statements;
+    monitor->options.prepared_count = 1;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&monitor->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&monitor->mutex, NULL);
+    if (pthread_create(&monitor->thread, NULL, run_monitor, monitor) != 0) {
+        pthread_cond_destroy(&monitor->changed);
+        pthread_mutex_destroy(&monitor->mutex);
+        free(monitor);
+        return err_set(err, STATUS_NO_MEMORY, "cannot start the monitor's thread");
+    }
+    *ret_monitor = monitor;
+    return STATUS_OK;
+}
+
+void monitor_destroy(struct monitor *monitor)
+{
+    if (monitor == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&monitor->mutex);
+    monitor->stopping = true;
+    pthread_cond_signal(&monitor->changed);
+    pthread_mutex_unlock(&monitor->mutex);
+    pthread_join(monitor->thread, NULL);
+    pthread_cond_destroy(&monitor->changed);
+    pthread_mutex_destroy(&monitor->mutex);
+    free(monitor);
+}
+
+void monitor_read(struct monitor *monitor, struct monitor_state *ret_state)
+{
+    pthread_mutex_lock(&monitor->mutex);
+    *ret_state = monitor->state;
+    const int64_t probed_at_us = monitor->probed_at_us;
+    pthread_mutex_unlock(&monitor->mutex);
+    if (probed_at_us == 0 || clock_monotonic_us() - probed_at_us > STALE_AFTER_US) {
+        ret_state->reachable = false;
+    }
+}
