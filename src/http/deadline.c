@@ -1,9 +1,11 @@
 /* Absolute deadlines of a connection's phases. */
 #include "intake/http/deadline.h"
 
+#include <inttypes.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,25 +50,26 @@ static uint64_t socket_received_bytes(int fd)
     return info.tcpi_bytes_received;
 }
 
-static void send_timeout_problem(const struct deadline_entry *entry)
+static void send_timeout_problem(int fd, uint64_t request_id)
 {
     char body[256];
-    const int body_len = snprintf(
-        body, sizeof body,
-        "{\"type\":\"urn:intake:problem:request-timeout\",\"title\":\"Request Timeout\","
-        "\"status\":408,\"detail\":\"The request did not arrive in time.\",\"request_id\":\"%s\"}",
-        entry->id);
+    const int body_len =
+        snprintf(body, sizeof body,
+                 "{\"type\":\"urn:intake:problem:request-timeout\",\"title\":\"Request Timeout\","
+                 "\"status\":408,\"detail\":\"The request did not arrive in time.\","
+                 "\"request_id\":\"%016" PRIx64 "\"}",
+                 request_id);
     char text[768];
     const int len = snprintf(text, sizeof text,
                              "HTTP/1.1 408 Request Timeout\r\n"
                              "Content-Type: application/problem+json\r\n"
-                             "X-Request-Id: %s\r\n"
+                             "X-Request-Id: %016" PRIx64 "\r\n"
                              "Cache-Control: no-store\r\n"
                              "X-Content-Type-Options: nosniff\r\n"
                              "Connection: close\r\n"
                              "Content-Length: %d\r\n\r\n%s",
-                             entry->id, body_len, body);
-    const ssize_t sent = send(entry->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+                             request_id, body_len, body);
+    const ssize_t sent = send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent; /* a client that does not read gets the end of the connection alone */
 }
 
@@ -75,10 +78,9 @@ static void send_timeout_problem(const struct deadline_entry *entry)
  * its end; what has begun a request and not finished its first line by now is too slow.
  */
 static bool idle_goes_on(struct deadlines *deadlines, struct deadline_entry *entry, uint64_t state,
-                         int64_t now_us)
+                         int64_t now_us, bool has_begun)
 {
-    if (now_us >= entry->idle_until_us ||
-        socket_received_bytes(entry->fd) != entry->received_bytes) {
+    if (now_us >= entry->idle_until_us || has_begun) {
         return false;
     }
     int64_t next_us = now_us + deadlines->limits.ms[DEADLINE_HEADERS] * 1000;
@@ -93,19 +95,28 @@ static bool idle_goes_on(struct deadlines *deadlines, struct deadline_entry *ent
 static void expire(struct deadlines *deadlines, struct deadline_entry *entry, int64_t now_us)
 {
     uint64_t state = atomic_load(&entry->state);
-    const enum deadline_phase phase = phase_of(state);
+    enum deadline_phase phase = phase_of(state);
     if (phase == DEADLINE_EXPIRED || phase == DEADLINE_NONE ||
         now_us < (int64_t)(state >> PHASE_BITS)) {
         return;
     }
-    if (phase == DEADLINE_IDLE && idle_goes_on(deadlines, entry, state, now_us)) {
-        return;
+    if (phase == DEADLINE_IDLE) {
+        const bool has_begun = socket_received_bytes(entry->fd) != entry->received_bytes;
+        if (idle_goes_on(deadlines, entry, state, now_us, has_begun)) {
+            return;
+        }
+        phase = has_begun ? DEADLINE_HEADERS : DEADLINE_IDLE;
     }
     if (!atomic_compare_exchange_strong(&entry->state, &state, pack(phase, DEADLINE_EXPIRED))) {
         return; /* it came to its end at this moment */
     }
     if (phase == DEADLINE_HEADERS || phase == DEADLINE_BODY) {
-        send_timeout_problem(entry);
+        if (phase_of(state) == DEADLINE_IDLE) { /* it has no id yet */
+            uint64_t request_id;
+            randombytes_buf(&request_id, sizeof request_id);
+            atomic_store(&entry->request_id, request_id);
+        }
+        send_timeout_problem(entry->fd, atomic_load(&entry->request_id));
     }
     (void)shutdown(entry->fd, SHUT_RDWR);
 }

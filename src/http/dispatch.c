@@ -10,19 +10,23 @@
 #include "intake/http/admit.h"
 #include "intake/http/request.h"
 
-/* Sixteen hexadecimal digits, different for each request and without order (splitmix64). */
-static void make_id(struct dispatch *dispatch, char ret_id[static DEADLINE_ID_SIZE])
+/* Different for each request, and without order (splitmix64). */
+static uint64_t make_id(struct dispatch *dispatch)
 {
-    static const char hex[] = "0123456789abcdef";
     uint64_t id = dispatch->id_seed +
                   (atomic_fetch_add(&dispatch->id_counter, 1) + 1) * UINT64_C(0x9e3779b97f4a7c15);
     id = (id ^ (id >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     id = (id ^ (id >> 27)) * UINT64_C(0x94d049bb133111eb);
-    id ^= id >> 31;
-    for (size_t i = 0; i < DEADLINE_ID_SIZE - 1; i++) {
-        ret_id[i] = hex[(id >> (4 * i)) & 15];
+    return id ^ (id >> 31);
+}
+
+static void print_id(uint64_t id, char ret_id[static REQUEST_ID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < REQUEST_ID_SIZE - 1; i++) {
+        ret_id[i] = hex[(id >> (60 - 4 * i)) & 15];
     }
-    ret_id[DEADLINE_ID_SIZE - 1] = '\0';
+    ret_id[REQUEST_ID_SIZE - 1] = '\0';
 }
 
 static struct http_connection *connection_of(struct MHD_Connection *connection)
@@ -58,7 +62,9 @@ void dispatch_connection(void *context, struct MHD_Connection *connection, void 
     deadline_forget(&own->deadline);
     const enum deadline_phase phase = deadline_expired_phase(&own->deadline);
     if (phase != DEADLINE_EXPIRED) {
-        observe_timeout(dispatch->observe, phase);
+        char id[REQUEST_ID_SIZE];
+        print_id(atomic_load(&own->deadline.request_id), id);
+        observe_timeout(dispatch->observe, phase, id);
     }
     observe_connections(dispatch->observe, -1);
     free(own);
@@ -73,10 +79,11 @@ void *dispatch_first_line(void *context, const char *target, struct MHD_Connecti
     if (request == NULL) {
         return NULL;
     }
-    make_id(dispatch, request->id);
+    const uint64_t id = make_id(dispatch);
+    print_id(id, request->id);
     request->services = dispatch->services;
     request->deadline = &own->deadline;
-    memcpy(own->deadline.id, request->id, sizeof own->deadline.id);
+    atomic_store_explicit(&own->deadline.request_id, id, memory_order_relaxed);
     (void)deadline_enter(&own->deadline, DEADLINE_HEADERS);
     return request;
 }

@@ -5,30 +5,38 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "intake/core/cleanup.h"
+#include <unistd.h>
 
 /* The kernel cuts it to net.core.somaxconn. */
 enum { BACKLOG = 4096 };
 
+static bool prepare(int fd, const struct sockaddr *address, socklen_t address_len)
+{
+    const int on = 1;
+    const int off = 0;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           (address->sa_family != AF_INET6 ||
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+           bind(fd, address, address_len) == 0 && listen(fd, BACKLOG) == 0;
+}
+
 static enum status listen_on(const struct sockaddr *address, socklen_t address_len,
                              const char *name, long port, int *ret_fd, struct err *err)
 {
-    AUTO_CLOSE int fd =
+    const int fd =
         socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    const int on = 1;
-    const int off = 0;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        (address->sa_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
-        bind(fd, address, address_len) != 0 || listen(fd, BACKLOG) != 0) {
+    if (fd < 0 || !prepare(fd, address, address_len)) {
+        const int code = errno;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
         return err_set(err, STATUS_UNAVAILABLE, "cannot listen on %s port %ld: %s", name, port,
-                       strerror(errno));
+                       strerror(code));
     }
     *ret_fd = fd;
-    fd = -1;
     return STATUS_OK;
 }
 
@@ -64,7 +72,7 @@ enum status listener_adopt(int fd, struct err *err)
 
 unsigned listener_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
         return 0;

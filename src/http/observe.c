@@ -173,7 +173,10 @@ void observe_in_flight(struct observe *observe, int change)
     metric_add(observe->in_flight, 0, change);
 }
 
-void observe_timeout(struct observe *observe, enum deadline_phase phase)
+void observe_timeout(struct observe *observe, enum deadline_phase phase, const char *request_id)
 {
+    if (phase == DEADLINE_HEADERS) { /* no request began, so that there is no other line */
+        log_info("headers too slow", LOG_TEXT("request_id", request_id));
+    }
     metric_add(observe->timeouts, observe->timeout_series[phase], 1);
 }

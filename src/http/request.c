@@ -30,6 +30,9 @@ void request_destroy(struct request *request)
     if (request == NULL) {
         return;
     }
+    if (request->attachment_destroy != NULL) {
+        request->attachment_destroy(request->attachment);
+    }
     free(request->body);
     reply_finish(&request->reply);
     free(request);
@@ -57,6 +60,12 @@ bool request_append_body(struct request *request, const char *data, size_t len, 
     request->body_len = needed;
     request->body[needed] = '\0';
     return true;
+}
+
+void request_attach(struct request *request, void *attachment, void (*destroy)(void *attachment))
+{
+    request->attachment = attachment;
+    request->attachment_destroy = destroy;
 }
 
 const char *request_header(const struct request *request, const char *name)

@@ -9,7 +9,21 @@ static bool metrics_are_guarded(const struct config *config)
     return config->http.metrics_require_token;
 }
 
+static bool submissions_are_guarded(const struct config *config)
+{
+    return config->http.submissions_require_token;
+}
+
 static const struct route rows[] = {
+    {
+        .method = "POST",
+        .path = "/v1/submissions",
+        .roles = ROLE_INTAKE | ROLE_ADMIN,
+        .guarded_when = submissions_are_guarded,
+        .takes_body = true,
+        .json_body = true,
+        .handle = handle_submissions_post,
+    },
     {
         .method = "GET",
         .path = "/health",

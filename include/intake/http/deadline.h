@@ -26,7 +26,7 @@ enum deadline_phase {
     DEADLINE_EXPIRED,  /* over: the socket was shut down */
 };
 
-enum { DEADLINE_PHASES_COUNT = DEADLINE_EXPIRED, DEADLINE_ID_SIZE = 17 };
+enum { DEADLINE_PHASES_COUNT = DEADLINE_EXPIRED };
 
 /* Milliseconds for each phase; that of DEADLINE_NONE is not read. */
 struct deadline_limits {
@@ -38,10 +38,10 @@ struct deadline_entry {
     struct deadlines *deadlines;
     struct deadline_entry *previous, *next; /* under the lock of `deadlines` */
     int fd;
-    _Atomic uint64_t state;    /* deadline in microseconds << 3 | phase */
-    uint64_t received_bytes;   /* what the socket had received when the idle phase began */
-    int64_t idle_until_us;     /* end of the idle phase, while nothing comes */
-    char id[DEADLINE_ID_SIZE]; /* request id, for the 408 */
+    _Atomic uint64_t state;      /* deadline in microseconds << 3 | phase */
+    uint64_t received_bytes;     /* what the socket had received when the idle phase began */
+    int64_t idle_until_us;       /* end of the idle phase, while nothing comes */
+    _Atomic uint64_t request_id; /* of the latest request; sixteen hexadecimal digits in a 408 */
 };
 
 struct deadlines;

@@ -15,4 +15,7 @@ enum handled handle_metrics(struct request *request, struct connection *connecti
 /* handle_version.c */
 enum handled handle_version(struct request *request, struct connection *connection);
 
+/* handle_submissions.c: the web frontend's posts */
+enum handled handle_submissions_post(struct request *request, struct connection *connection);
+
 #endif

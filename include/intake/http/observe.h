@@ -23,7 +23,7 @@ void observe_request(struct observe *observe, const struct request *request, uns
 void observe_connections(struct observe *observe, int change);
 void observe_in_flight(struct observe *observe, int change);
 
-/* A connection was ended for being too slow in that phase. Any thread. */
-void observe_timeout(struct observe *observe, enum deadline_phase phase);
+/* A connection was ended for being too slow in that phase of that request. Any thread. */
+void observe_timeout(struct observe *observe, enum deadline_phase phase, const char *request_id);
 
 #endif

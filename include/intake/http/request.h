@@ -24,6 +24,8 @@
 
 struct dispatch;
 
+enum { REQUEST_ID_SIZE = 17 }; /* sixteen hexadecimal digits and the NUL */
+
 enum request_stage {
     REQUEST_NEW,     /* the first line has come */
     REQUEST_BODY,    /* the headers were read; the body, if there is one, is coming */
@@ -34,7 +36,7 @@ enum request_stage {
 
 struct request {
     /* What handlers read. */
-    char id[DEADLINE_ID_SIZE];
+    char id[REQUEST_ID_SIZE];
     const struct http_services *services;
     const struct route *route; /* NULL: the path is unknown */
     const char *params[ROUTE_PARAMS_MAX];
@@ -61,6 +63,8 @@ struct request {
     size_t body_capacity;
     size_t received_bytes;
     struct executor_job job;
+    void *attachment;
+    void (*attachment_destroy)(void *attachment);
     size_t reply_bytes; /* of the reply's body, which is gone when it is logged */
     size_t target_len;
     char target_text[]; /* what `target` points into */
@@ -73,6 +77,9 @@ void request_destroy(struct request *request);
 
 /* Appends to the body; false when memory is out. At most `limit` bytes are ever allocated. */
 bool request_append_body(struct request *request, const char *data, size_t len, size_t limit);
+
+/* Ties something of a handler to the request's life. At most one. */
+void request_attach(struct request *request, void *attachment, void (*destroy)(void *attachment));
 
 /* A header of the request, or NULL. */
 const char *request_header(const struct request *request, const char *name);
