@@ -67,7 +67,7 @@ def run_command(binary, *arguments, conninfo=None, environment=None, timeout=60)
 class Intake:
     """One `intake serve`. `options` are configuration keys ("http.rate_per_second": 5)."""
 
-    def __init__(self, binary, database, directory, options=None, command=None, port=None):
+    def __init__(self, binary, database, directory, options=None, port=None):
         self.binary = binary
         self.database = database
         self.port = port or free_port()
@@ -77,7 +77,6 @@ class Intake:
         self.config_path = os.path.join(directory, f"intake-{self.port}.conf")
         self.log_path = os.path.join(directory, f"intake-{self.port}.log")
         self._notify_path = os.path.join(directory, f"notify-{self.port}")
-        self._command = command or []
         self._clients = []
         self.process = None
         self.expected_exit = 0
@@ -88,18 +87,27 @@ class Intake:
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(ini(self.options))
 
-    def launch(self, environment=None):
-        """Starts the process and does not wait for anything."""
+    def launch(self, environment=None, listener=None):
+        """
+        Starts the process and does not wait for anything. `listener` is a listening socket to hand
+        over as systemd does: descriptor 3, and the process's own number.
+        """
         if os.path.exists(self._notify_path):
             os.unlink(self._notify_path)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(self._notify_path)
         extra = {"NOTIFY_SOCKET": self._notify_path}
         extra.update(environment or {})
+        command = [self.binary, "serve", "--config", self.config_path]
+        passed = []
+        if listener is not None:
+            passed = [listener.fileno()]
+            handing_over = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+            command = ["/bin/sh", "-c", handing_over, "sh", *command]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self._command, self.binary, "serve", "--config", self.config_path], cwd=ROOT,
-                env=scrubbed_environment(extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                command, cwd=ROOT, env=scrubbed_environment(extra), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, pass_fds=passed)
         return self
 
     def wait_notification(self, text, timeout=30.0):
@@ -119,9 +127,9 @@ class Intake:
         finally:
             os.close(pidfd)
 
-    def start(self, environment=None):
+    def start(self, environment=None, listener=None):
         """Starts the process and waits until it says that it serves."""
-        self.launch(environment)
+        self.launch(environment, listener)
         self.wait_notification("READY=1")
         return self
 

@@ -1,0 +1,140 @@
+"""Requests that are not plain HTTP: 400, and the connection ends; nothing after them is read."""
+
+import json
+
+import pytest
+
+from intake_harness.bodies import minimal
+from intake_harness.client import RawConnection
+
+SMUGGLED = "GET /version HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def post(*headers, body=b"{}", host="Host: x"):
+    lines = ["POST /v1/submissions HTTP/1.1"] + ([host] if host else [])
+    lines += ["Content-Type: application/json", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+REFUSED = {
+    "transfer-encoding-with-length": post("Content-Length: 5", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "length-with-transfer-encoding": post("Transfer-Encoding: chunked", "Content-Length: 5", body=b"0\r\n\r\n"),
+    "two-lengths-that-differ": post("Content-Length: 2", "Content-Length: 5", body=b"{}abc"),
+    "two-lengths-that-agree": post("Content-Length: 2", "Content-Length: 2"),
+    "length-list": post("Content-Length: 2, 2"),
+    "length-with-sign": post("Content-Length: +2"),
+    "length-negative": post("Content-Length: -2"),
+    "length-hexadecimal": post("Content-Length: 0x2"),
+    "length-with-space": post("Content-Length: 2 2"),
+    "length-empty": post("Content-Length:"),
+    "length-beyond-64-bits": post("Content-Length: 99999999999999999999"),
+    "encoding-gzip": post("Transfer-Encoding: gzip", body=b"0\r\n\r\n"),
+    "encoding-gzip-chunked": post("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
+    "encoding-chunked-identity": post("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
+    "encoding-identity": post("Transfer-Encoding: identity"),
+    "encoding-xchunked": post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
+    "encoding-twice": post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "encoding-empty": post("Transfer-Encoding:", "Content-Length: 2"),
+    "no-host": post("Content-Length: 2", host=None),
+    "two-hosts": post("Host: y", "Content-Length: 2"),
+    "two-equal-hosts": post("Host: x", "Content-Length: 2"),
+    "space-before-colon": post("Content-Length : 2"),
+    "space-in-name": post("X Y: 1", "Content-Length: 2"),
+    "tab-before-colon": post("X-Y\t: 1", "Content-Length: 2"),
+    "nul-in-value": post("X-Y: a\0b", "Content-Length: 2"),
+    "nul-in-name": post("X\0Y: a", "Content-Length: 2"),
+    "empty-name": post(": a", "Content-Length: 2"),
+    "no-colon": post("X-Y", "Content-Length: 2"),
+    "folded-header": post("X-Y: a", " Content-Length: 5", "Content-Length: 2"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_400_and_the_connection_ends(shared_intake, name):
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(REFUSED[name] + SMUGGLED.encode())
+        reply = raw.reply()
+        assert reply.status == 400
+        assert raw.closed(), "what followed was read as a request"
+
+
+@pytest.mark.parametrize("request_line", [
+    "GET /version", "GET  /version HTTP/1.1", "GET /version HTTP/1.1 x", "/version HTTP/1.1", "GET",
+    "GET /ver sion HTTP/1.1", "GET /version HTTP/2.0", "GET /version HTTP/1.11", "GET\t/version HTTP/1.1",
+    "GET /version http/1.1"])
+def test_a_bad_request_line_gets_no_answer_to_it(shared_intake, request_line):
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(f"{request_line}\r\nHost: x\r\n\r\n{SMUGGLED}")
+        raw.finish_sending()
+        answer = raw._file.read()
+    assert answer == b"" or answer.split()[1] in (b"400", b"404", b"405", b"414", b"501", b"505"), answer
+    assert answer.count(b"HTTP/1.") <= 1, "what followed was read as a request"
+
+
+@pytest.mark.parametrize("chunks", [
+    b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"\r\n{}\r\n0\r\n\r\n",
+    b"ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"])
+def test_a_bad_chunk_is_never_a_body(shared_intake, chunks):
+    before = shared_intake.database.value("SELECT count(*) FROM medical_questionnaire_submissions")
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(post("Transfer-Encoding: chunked", body=chunks) + SMUGGLED.encode())
+        raw.finish_sending()
+        answer = raw._file.read()
+    assert b"HTTP/1.1 2" not in answer
+    assert shared_intake.database.value("SELECT count(*) FROM medical_questionnaire_submissions") == before
+
+
+def test_well_formed_requests_of_unusual_shape_are_served(shared_intake):
+    body = json.dumps(minimal()).encode()
+    shapes = [
+        post("content-LENGTH:%d" % len(body), body=body),
+        post("Content-Length:   %d  " % len(body), body=body),
+        post("Transfer-Encoding: Chunked", body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)),
+        post("Transfer-Encoding: chunked", body=b"%x;name=value\r\n%s\r\n0\r\n\r\n" % (len(body), body)),
+    ]
+    with RawConnection(shared_intake.port) as raw:
+        for shape in shapes:
+            assert raw.send(shape).reply().status in (200, 201)
+
+
+def test_pipelined_requests_are_answered_in_order(shared_intake):
+    bodies = [json.dumps(minimal()).encode() for _ in range(5)]
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(b"".join(post(f"Content-Length: {len(body)}", body=body) + SMUGGLED.encode()
+                          for body in bodies))
+        for body in bodies:
+            reply = raw.reply()
+            assert (reply.status, reply.json()["booking_uid"]) == (201, json.loads(body)["booking_uid"])
+            assert "schema" in raw.reply().json()
+
+
+def test_http_1_0_is_served_and_closed(shared_intake):
+    with RawConnection(shared_intake.port) as raw:
+        reply = raw.send("GET /version HTTP/1.0\r\n\r\n").reply()
+        assert reply.status == 200 and raw.closed()
+
+
+def test_expect_continue_is_answered(shared_intake):
+    body = json.dumps(minimal()).encode()
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(post(f"Content-Length: {len(body)}", "Expect: 100-continue", body=b""))
+        assert raw.reply().status == 100
+        assert raw.send(body).reply().status == 201
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_stores_nothing(shared_intake, shared_client):
+    body = minimal()
+    data = json.dumps(body).encode()
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(post(f"Content-Length: {len(data) + 10}", body=data))
+    assert shared_client.submit(body).status_code == 201, "it was not stored before"
+
+
+def test_a_client_that_leaves_after_its_body_harms_nobody(shared_intake, shared_client, shared_staff):
+    bodies = [minimal() for _ in range(20)]
+    for body in bodies:
+        data = json.dumps(body).encode()
+        RawConnection(shared_intake.port).send(post(f"Content-Length: {len(data)}", body=data)).close()
+    for body in bodies:
+        assert shared_client.submit(body).status_code in (200, 201)
+        assert shared_staff.look_up(body["booking_uid"]).status_code == 200

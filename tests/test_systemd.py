@@ -1,0 +1,104 @@
+"""The units: accepted by systemd, sandboxed, and a restart through the socket refuses nobody."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from intake_harness.bodies import minimal
+from intake_harness.client import RawConnection
+from intake_harness.daemon import ROOT, scrubbed_environment
+from intake_harness.waiting import eventually
+
+UNITS = ("intake.service", "intake.socket", "intake-migrate.service")
+EXPOSURE_MAX = 1.1
+
+
+def unit(name):
+    return os.path.join(ROOT, "systemd", name)
+
+
+@pytest.mark.parametrize("name", ["intake.service", "intake-migrate.service"])
+def test_the_sandbox_is_tight(name):
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit(name)],
+                          capture_output=True, text=True, check=True)
+    level = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout).group(1))
+    assert level <= EXPOSURE_MAX
+
+
+def test_systemd_accepts_the_units(binary, directory):
+    for name in UNITS:
+        with open(unit(name), encoding="utf-8") as file:
+            text = file.read()
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+            file.write(text.replace("/usr/bin/intake", binary))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *(os.path.join(directory, name) for name in UNITS)],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_name_what_the_program_knows():
+    with open(unit("intake.service"), encoding="utf-8") as file:
+        service = file.read()
+    assert "Type=notify\n" in service and re.search(r"^WatchdogSec=\d+$", service, re.MULTILINE)
+    assert "LoadCredential=database.conninfo:" in service
+    assert "intake.socket" in service and "intake-migrate.service" in service
+
+
+def test_a_restart_through_the_socket_refuses_no_connection(start_intake, database):
+    """We keep the socket as systemd does; the daemon behind it goes and comes while clients post."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        intake = start_intake.prepare(port=listener.getsockname()[1])
+        intake.start(listener=listener)
+        stop, outcomes = threading.Event(), []
+
+        def knock():
+            while not stop.is_set():
+                try:
+                    with RawConnection(intake.port) as raw:
+                        raw.send("GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                        outcomes.append(raw.reply().status)
+                except OSError as error:
+                    outcomes.append(error)
+
+        threads = [threading.Thread(target=knock) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            goal = len(outcomes) + 50
+            eventually(lambda: len(outcomes) >= goal)
+            intake.stop()
+            intake.start(listener=listener)
+        goal = len(outcomes) + 50
+        eventually(lambda: len(outcomes) >= goal)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert set(outcomes) == {200}, [outcome for outcome in outcomes if outcome != 200][:5]
+
+
+@pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="systemd is not installed")
+def test_the_daemon_takes_the_socket_of_systemd(binary, start_intake):
+    intake = start_intake.prepare()
+    log = open(intake.log_path, "ab")
+    process = subprocess.Popen(
+        ["systemd-socket-activate", "-l", f"127.0.0.1:{intake.port}", binary, "serve", "--config", intake.config_path],
+        cwd=ROOT, env=scrubbed_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        eventually(lambda: intake.client().submit(minimal()).status_code == 201 if accepts(intake.port) else False)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        log.close()
+
+
+def accepts(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
