@@ -100,7 +100,7 @@ def test_killed_connections_are_made_anew(start_intake, database):
 
 def test_while_postgresql_is_away_posts_are_503(start_intake, postgres, staff_token):
     intake = start_intake({"lane.deadline_ms": 500, "executor.deadline_ms": 500,
-                           "database.connect_timeout_ms": 300})
+                           "database.connect_timeout_s": 2})
     client, staff = intake.client(), intake.client(staff_token)
     body = full()
     postgres.stop()
