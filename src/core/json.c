@@ -84,7 +84,8 @@ enum status json_parse(const char *data, size_t len, json_t **ret_root, struct e
     return STATUS_OK;
 }
 
-enum status json_parse_file(const char *path, size_t max_bytes, json_t **ret_root, struct err *err)
+enum status json_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *ret_len,
+                           struct err *err)
 {
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -117,7 +118,21 @@ enum status json_parse_file(const char *path, size_t max_bytes, json_t **ret_roo
         }
         len += (size_t)got;
     }
-    const enum status status = json_parse(data, len, ret_root, err);
+    data[len] = '\0';
+    *ret_data = TAKE(data);
+    *ret_len = len;
+    return STATUS_OK;
+}
+
+enum status json_parse_file(const char *path, size_t max_bytes, json_t **ret_root, struct err *err)
+{
+    AUTO_FREE char *data = NULL;
+    size_t len = 0;
+    enum status status = json_read_file(path, max_bytes, &data, &len, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = json_parse(data, len, ret_root, err);
     return status == STATUS_OK ? status : err_prefix(err, "%s", path);
 }
 

@@ -1,0 +1,131 @@
+/*
+ * The numbers of a JSON text as they were written.
+ *
+ * jansson keeps the members of an object in the order of the text and duplicates were refused, so
+ * a walk of the tree meets the numbers in the order in which a scan of the text does.
+ */
+#include "intake/core/json.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { LEXEMES_MIN = 16 };
+
+static bool push(struct json_lexemes *lexemes, const json_t *number)
+{
+    if (lexemes->count == lexemes->capacity) {
+        const size_t capacity = lexemes->capacity == 0 ? LEXEMES_MIN : lexemes->capacity * 2;
+        struct json_lexeme *items = realloc(lexemes->items, capacity * sizeof *items);
+        if (items == NULL) {
+            return false;
+        }
+        lexemes->items = items;
+        lexemes->capacity = capacity;
+    }
+    lexemes->items[lexemes->count++] = (struct json_lexeme){.number = number};
+    return true;
+}
+
+/* Appends the real numbers below `value` in the order of the text. */
+static bool collect(const json_t *value, struct json_lexemes *lexemes)
+{
+    if (json_is_real(value)) {
+        return push(lexemes, value);
+    }
+    if (json_is_array(value)) {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            if (!collect(json_array_get(value, i), lexemes)) {
+                return false;
+            }
+        }
+    }
+    if (json_is_object(value)) {
+        /* jansson's iterator wants a mutable object and does not change it. */
+        json_t *object = (json_t *)(uintptr_t)value;
+        for (void *at = json_object_iter(object); at != NULL;
+             at = json_object_iter_next(object, at)) {
+            if (!collect(json_object_iter_value(at), lexemes)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_number_char(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+/* The next number at or after `*at` that is written with a point or an exponent. */
+static struct view next_real(const char **at, const char *end)
+{
+    const char *p = *at;
+    while (p < end) {
+        if (*p == '"') {
+            for (p++; p < end && *p != '"'; p++) {
+                p += *p == '\\';
+            }
+            p++;
+            continue;
+        }
+        if (*p != '-' && (*p < '0' || *p > '9')) {
+            p++;
+            continue;
+        }
+        const char *start = p;
+        bool real = false;
+        for (; p < end && is_number_char(*p); p++) {
+            real = real || *p == '.' || *p == 'e' || *p == 'E';
+        }
+        if (real) {
+            *at = p;
+            return (struct view){start, (size_t)(p - start)};
+        }
+    }
+    *at = end;
+    return (struct view){0};
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const uintptr_t x = (uintptr_t)((const struct json_lexeme *)a)->number;
+    const uintptr_t y = (uintptr_t)((const struct json_lexeme *)b)->number;
+    return (x > y) - (x < y);
+}
+
+enum status json_lexemes_read(const char *data, size_t len, const json_t *root,
+                              struct json_lexemes *ret, struct err *err)
+{
+    struct json_lexemes lexemes = {0};
+    if (!collect(root, &lexemes)) {
+        json_lexemes_finish(&lexemes);
+        return err_no_memory(err);
+    }
+    const char *at = data;
+    for (size_t i = 0; i < lexemes.count; i++) {
+        lexemes.items[i].text = next_real(&at, data + len);
+    }
+    if (lexemes.count > 0) {
+        qsort(lexemes.items, lexemes.count, sizeof lexemes.items[0], by_address);
+    }
+    *ret = lexemes;
+    return STATUS_OK;
+}
+
+void json_lexemes_finish(struct json_lexemes *lexemes)
+{
+    free(lexemes->items);
+    *lexemes = (struct json_lexemes){0};
+}
+
+struct view json_lexemes_find(const struct json_lexemes *lexemes, const json_t *number)
+{
+    if (lexemes == NULL || lexemes->count == 0) {
+        return (struct view){0};
+    }
+    const struct json_lexeme wanted = {.number = number};
+    const struct json_lexeme *found =
+        bsearch(&wanted, lexemes->items, lexemes->count, sizeof lexemes->items[0], by_address);
+    return found == NULL ? (struct view){0} : found->text;
+}

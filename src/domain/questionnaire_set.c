@@ -1,0 +1,164 @@
+/* All questionnaires of a directory. */
+#include "intake/domain/questionnaire_set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/core/text.h"
+#include "intake/domain/questionnaire.h"
+
+struct questionnaire_set {
+    struct questionnaire **items; /* by id, newest version first */
+    size_t count;
+    const char *default_id; /* the default's own id: lives as long as it */
+};
+
+void questionnaire_set_destroy(struct questionnaire_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        questionnaire_destroy(set->items[i]);
+    }
+    free(set->items);
+    free(set);
+}
+
+/* By id, then from the newest version: 10.2 is newer than 9. */
+static int compare(const void *a, const void *b)
+{
+    const struct questionnaire *x = *(struct questionnaire *const *)a;
+    const struct questionnaire *y = *(struct questionnaire *const *)b;
+    const int order = strcmp(questionnaire_id(x), questionnaire_id(y));
+    return order != 0 ? order : strverscmp(questionnaire_version(y), questionnaire_version(x));
+}
+
+static int is_definition(const struct dirent *entry)
+{
+    const size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
+}
+
+static enum status load_file(struct questionnaire_set *set, const char *directory, const char *name,
+                             struct err *err)
+{
+    struct strbuf path = {0};
+    struct issues issues = {0};
+    struct questionnaire *questionnaire = NULL;
+    strbuf_printf(&path, "%s/%s", directory, name);
+    enum status status = path.failed ? err_no_memory(err)
+                                     : questionnaire_load(path.data, &issues, &questionnaire, err);
+    if (status == STATUS_OK && questionnaire_id(questionnaire)[0] == '\0') {
+        status = err_set(err, STATUS_INVALID, "%s: the questionnaire has no id", path.data);
+        questionnaire_destroy(questionnaire);
+    } else if (status == STATUS_OK) {
+        set->items[set->count++] = questionnaire;
+    }
+    issues_finish(&issues);
+    strbuf_finish(&path);
+    return status;
+}
+
+static enum status check_set(struct questionnaire_set *set, const char *default_id, struct err *err)
+{
+    for (size_t i = 1; i < set->count; i++) {
+        if (compare(&set->items[i - 1], &set->items[i]) == 0) {
+            return err_set(err, STATUS_INVALID, "questionnaire %s version \"%s\" is there twice",
+                           questionnaire_id(set->items[i]), questionnaire_version(set->items[i]));
+        }
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(questionnaire_id(set->items[i]), default_id) == 0) {
+            set->default_id = questionnaire_id(set->items[i]);
+            return STATUS_OK;
+        }
+    }
+    return err_set(err, STATUS_INVALID, "there is no questionnaire with the default id %s",
+                   default_id);
+}
+
+enum status questionnaire_set_load(const char *directory, const char *default_id,
+                                   struct questionnaire_set **ret, struct err *err)
+{
+    struct dirent **entries = NULL;
+    const int found = scandir(directory, &entries, is_definition, alphasort);
+    if (found < 0) {
+        return err_set(err, STATUS_INVALID, "%s: %s", directory, strerror(errno));
+    }
+    struct questionnaire_set *set = calloc(1, sizeof *set);
+    if (set != NULL) {
+        set->items = calloc((size_t)found + 1, sizeof(struct questionnaire *));
+    }
+    enum status status = set == NULL || set->items == NULL ? err_no_memory(err) : STATUS_OK;
+    for (int i = 0; i < found; i++) {
+        if (status == STATUS_OK) {
+            status = load_file(set, directory, entries[i]->d_name, err);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (status == STATUS_OK) {
+        qsort(set->items, set->count, sizeof(struct questionnaire *), compare);
+        status = check_set(set, default_id, err);
+    }
+    if (status != STATUS_OK) {
+        questionnaire_set_destroy(set);
+        return status;
+    }
+    *ret = set;
+    return STATUS_OK;
+}
+
+const struct questionnaire *questionnaire_set_default(const struct questionnaire_set *set)
+{
+    return questionnaire_set_find(set, set->default_id, NULL);
+}
+
+const struct questionnaire *questionnaire_set_find(const struct questionnaire_set *set,
+                                                   const char *id, const char *version)
+{
+    const int64_t now = clock_wall_us() / 1000;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct questionnaire *item = set->items[i];
+        if (strcmp(questionnaire_id(item), id) == 0 &&
+            (version == NULL ? questionnaire_is_offered(item, now)
+                             : strcmp(questionnaire_version(item), version) == 0)) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+const struct questionnaire *questionnaire_set_find_url(const struct questionnaire_set *set,
+                                                       const char *canonical)
+{
+    const char *bar = strchr(canonical, '|');
+    const size_t len = bar == NULL ? strlen(canonical) : (size_t)(bar - canonical);
+    const int64_t now = clock_wall_us() / 1000;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct questionnaire *item = set->items[i];
+        const char *url = questionnaire_url(item);
+        if (len > 0 && strlen(url) == len && strncmp(url, canonical, len) == 0 &&
+            (bar == NULL ? questionnaire_is_offered(item, now)
+                         : strcmp(questionnaire_version(item), bar + 1) == 0)) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+size_t questionnaire_set_count(const struct questionnaire_set *set)
+{
+    return set->count;
+}
+
+const struct questionnaire *questionnaire_set_at(const struct questionnaire_set *set, size_t index)
+{
+    return set->items[index];
+}

@@ -1,0 +1,481 @@
+/* The rules of one value: its type, its limits, and the set that it is chosen from. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <string.h>
+
+#include "intake/core/text.h"
+#include "intake/domain/unit.h"
+#include "intake/domain/validate.h"
+
+/* What a broken rule of this answer is reported with. */
+struct subject {
+    struct check *check;
+    const struct item *item;
+    uint32_t index; /* of the item */
+    uint32_t node;  /* of the answer */
+};
+
+#define REPORT(subject, severity, code, ...)                                                       \
+    validate_issue((subject)->check, (severity), (code), (subject)->index, (subject)->node,        \
+                   __VA_ARGS__)
+
+static bool holds_nul(const json_t *json)
+{
+    if (json_is_string(json)) {
+        return json_has_nul(json);
+    }
+    if (!json_is_object(json)) {
+        return false;
+    }
+    json_t *object = (json_t *)(uintptr_t)json;
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
+        const json_t *member = json_object_iter_value(at);
+        if (json_is_string(member) && json_has_nul(member)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a patient should give instead, where the type is wrong. */
+static const char *type_hint(enum item_type type)
+{
+    static const char *const hints[ITEM_TYPES] = {
+        [ITEM_BOOLEAN] = "Please answer with yes or no.",
+        [ITEM_DECIMAL] = "Please give a number.",
+        [ITEM_INTEGER] = "Please give a whole number.",
+        [ITEM_DATE] = "Please give a date: year, month and day.",
+        [ITEM_DATE_TIME] = "Please give a date with its time.",
+        [ITEM_TIME] = "Please give a time of day.",
+        [ITEM_STRING] = "Please answer with a text.",
+        [ITEM_TEXT] = "Please answer with a text.",
+        [ITEM_URL] = "Please give the address of a page.",
+        [ITEM_CHOICE] = "Please choose one of the answers.",
+        [ITEM_OPEN_CHOICE] = "Please choose an answer or write your own.",
+        [ITEM_ATTACHMENT] = "Please attach a file.",
+        [ITEM_REFERENCE] = "Please give a reference.",
+        [ITEM_QUANTITY] = "Please give a number with its unit.",
+    };
+    return hints[type] == NULL ? "This answer is of the wrong kind." : hints[type];
+}
+
+/* PCRE2's own defaults let one match run for seconds. */
+static bool matches(const struct questionnaire *questionnaire, const pcre2_code *regex,
+                    struct view text)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    if (data == NULL) {
+        return false;
+    }
+    const int result = pcre2_match(regex, (PCRE2_SPTR)text.data, text.len, 0, 0, data,
+                                   questionnaire->regex_limits);
+    pcre2_match_data_free(data);
+    return result >= 0;
+}
+
+static void check_text(const struct subject *subject, struct view text)
+{
+    const struct item *item = subject->item;
+    const struct constraints *constraints = item->constraints;
+    const bool one_line = item->type == ITEM_STRING || item->type == ITEM_OPEN_CHOICE;
+    if (one_line && (memchr(text.data, '\n', text.len) || memchr(text.data, '\r', text.len))) {
+        REPORT(subject, ISSUE_FATAL, "invalidNewLine", "Please write this in one line.");
+    }
+    if (item->length_max >= 0 && text.len > (size_t)item->length_max &&
+        utf8_length(text.data, text.len) > (size_t)item->length_max) {
+        REPORT(subject, ISSUE_ERROR, "maxLength", "Please write at most %lld characters.",
+               (long long)item->length_max);
+    }
+    if (constraints == NULL) {
+        return;
+    }
+    if (constraints->length_min >= 0 &&
+        utf8_length(text.data, text.len) < (size_t)constraints->length_min) {
+        REPORT(subject, ISSUE_ERROR, "minLength", "Please write at least %lld characters.",
+               (long long)constraints->length_min);
+    }
+    if (constraints->regex != NULL &&
+        !matches(subject->check->tree->questionnaire, constraints->regex, text)) {
+        REPORT(subject, ISSUE_ERROR, "regex", "This does not look as it should%s%.100s.",
+               constraints->entry_format == NULL ? "" : ": ",
+               constraints->entry_format == NULL ? "" : constraints->entry_format);
+    }
+}
+
+static void check_places(const struct subject *subject, const struct decimal *value)
+{
+    const struct constraints *constraints = subject->item->constraints;
+    if (constraints != NULL && constraints->decimal_places_max >= 0 &&
+        value->places > constraints->decimal_places_max) {
+        REPORT(subject, ISSUE_ERROR, "maxDecimalPlaces",
+               "Please give at most %d digits after the decimal point.",
+               (int)constraints->decimal_places_max);
+    }
+}
+
+/* A bound as a quantity: a bare number is in the unit that the item names. */
+static struct answer_value as_quantity(const struct constraints *constraints,
+                                       const struct answer_value *bound,
+                                       const struct answer_value *value)
+{
+    if (value->type != VALUE_QUANTITY || bound->type == VALUE_QUANTITY) {
+        return *bound;
+    }
+    struct answer_value quantity = {.type = VALUE_QUANTITY};
+    quantity.quantity.has_value = true;
+    if (bound->type == VALUE_DECIMAL) {
+        quantity.quantity.value = bound->decimal;
+    } else {
+        (void)decimal_from_json(bound->json, &quantity.quantity.value);
+    }
+    const struct coding *unit = &constraints->unit;
+    quantity.quantity.system = constraints->has_unit ? unit->system : value->quantity.system;
+    quantity.quantity.code = constraints->has_unit ? unit->code : value->quantity.code;
+    quantity.quantity.unit = constraints->has_unit ? unit->display : value->quantity.unit;
+    return quantity;
+}
+
+/* The bound as a person reads it. */
+static const char *print_bound(const struct answer_value *bound, struct strbuf *out)
+{
+    strbuf_clear(out);
+    switch (bound->type) {
+    case VALUE_DECIMAL:
+        decimal_print(&bound->decimal, out);
+        break;
+    case VALUE_INTEGER:
+        strbuf_printf(out, "%lld", (long long)bound->integer);
+        break;
+    case VALUE_QUANTITY:
+        decimal_print(&bound->quantity.value, out);
+        if (bound->quantity.unit != NULL || bound->quantity.code != NULL) {
+            strbuf_printf(out, " %s",
+                          bound->quantity.unit != NULL ? bound->quantity.unit
+                                                       : bound->quantity.code);
+        }
+        break;
+    case VALUE_DATE:
+    case VALUE_DATE_TIME:
+    case VALUE_TIME:
+        strbuf_puts(out, json_string_value(bound->json));
+        break;
+    case VALUE_NONE:
+    case VALUE_BOOLEAN:
+    case VALUE_STRING:
+    case VALUE_URI:
+    case VALUE_CODING:
+    case VALUE_ATTACHMENT:
+    case VALUE_REFERENCE:
+        break;
+    }
+    return out->data == NULL ? "" : out->data;
+}
+
+/* Exactly the minimum or the maximum is allowed. */
+static void check_bounds(const struct subject *subject, const struct answer_value *value)
+{
+    const struct constraints *constraints = subject->item->constraints;
+    if (constraints == NULL || (!constraints->has_minimum && !constraints->has_maximum)) {
+        return;
+    }
+    const struct {
+        bool given;
+        int sign;
+        const struct answer_value *bound;
+        const char *code;
+        const char *units_code;
+        const char *message;
+    } bounds[] = {
+        {constraints->has_minimum, -1, &constraints->minimum, "minValue", "minValueIncompatUnits",
+         "This must not be less than %s."},
+        {constraints->has_maximum, 1, &constraints->maximum, "maxValue", "maxValueIncompatUnits",
+         "This must not be more than %s."},
+    };
+    struct strbuf text = {0};
+    for (size_t i = 0; i < 2; i++) {
+        if (!bounds[i].given) {
+            continue;
+        }
+        const struct answer_value bound = as_quantity(constraints, bounds[i].bound, value);
+        int order = 0;
+        if (!value_compare(value, &bound, &order)) {
+            REPORT(subject, ISSUE_ERROR, bounds[i].units_code,
+                   "Please use a unit that can be compared with %s.", print_bound(&bound, &text));
+        } else if (order * bounds[i].sign > 0) {
+            const char *printed = print_bound(&bound, &text);
+            REPORT(subject, ISSUE_ERROR, bounds[i].code,
+                   i == 0 ? "This must not be less than %s." : "This must not be more than %s.",
+                   printed);
+        }
+    }
+    strbuf_finish(&text);
+}
+
+static bool unit_fits(const struct coding *unit, const struct quantity *quantity)
+{
+    return (unit->system == NULL || text_equal(unit->system, quantity->system)) &&
+           (unit->code == NULL || text_equal(unit->code, quantity->code));
+}
+
+static bool set_holds(const struct value_set *set, const struct coding *coding)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct coding *member = &set->codes[i];
+        if (member->code == NULL ? text_equal(member->system, coding->system)
+                                 : coding_matches(member, coding)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_quantity(const struct subject *subject, const struct answer_value *value)
+{
+    const struct constraints *constraints = subject->item->constraints;
+    const struct quantity *quantity = &value->quantity;
+    if (!quantity->has_value) {
+        REPORT(subject, ISSUE_FATAL, "invalidAnswerType", "%s", type_hint(ITEM_QUANTITY));
+        return;
+    }
+    check_places(subject, &quantity->value);
+    if (constraints == NULL) {
+        return;
+    }
+    bool fits = constraints->units_count == 0;
+    for (size_t i = 0; i < constraints->units_count && !fits; i++) {
+        fits = unit_fits(&constraints->units[i], quantity);
+    }
+    if (!fits) {
+        REPORT(subject, ISSUE_ERROR, "invalidUnit", "Please use one of the units given.");
+    }
+    const struct coding unit = {.system = quantity->system, .code = quantity->code};
+    if (constraints->unit_set != NULL &&
+        (unit.code == NULL || !set_holds(constraints->unit_set, &unit))) {
+        REPORT(subject, ISSUE_ERROR, "invalidUnitValueSet", "Please use one of the units given.");
+    }
+    check_bounds(subject, value);
+}
+
+/* The resource's type in `[base/]Type/id[/_history/version]`; empty when it has none. */
+static struct view reference_type(const char *reference)
+{
+    const char *end = strstr(reference, "/_history/");
+    if (end == NULL) {
+        end = reference + strcspn(reference, "?#");
+    }
+    const char *id = end;
+    while (id > reference && id[-1] != '/') {
+        id--;
+    }
+    if (id == reference || id == end) {
+        return (struct view){0};
+    }
+    const char *type = id - 1;
+    while (type > reference && type[-1] != '/') {
+        type--;
+    }
+    return (struct view){type, (size_t)(id - 1 - type)};
+}
+
+static bool is_restricted_to(const struct constraints *constraints, struct view type)
+{
+    for (size_t i = 0; i < constraints->resources_count; i++) {
+        if (strlen(constraints->resources[i]) == type.len &&
+            memcmp(constraints->resources[i], type.data, type.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_reference(const struct subject *subject, const char *reference)
+{
+    const struct constraints *constraints = subject->item->constraints;
+    if (reference == NULL || reference[0] == '#') {
+        return; /* known by its display or identifier alone, or contained */
+    }
+    const bool urn = text_starts_with(reference, "urn:");
+    const char *colon = strchr(reference, ':');
+    const char *slash = strchr(reference, '/');
+    const bool absolute = colon != NULL && (slash == NULL || colon < slash);
+    if (!uri_is_valid(reference, strlen(reference)) ||
+        (absolute && !urn && !text_starts_with(reference, "http://") &&
+         !text_starts_with(reference, "https://"))) {
+        REPORT(subject, ISSUE_ERROR, "invalidRefValue", "This is not a valid reference.");
+        return;
+    }
+    if (urn) {
+        return;
+    }
+    const struct view type = reference_type(reference);
+    if (!resource_is_known(type.data, type.len)) {
+        REPORT(subject, ISSUE_ERROR, "invalidRefResourceType",
+               "This does not refer to a kind of record that exists.");
+    }
+    if (constraints != NULL && constraints->resources_count > 0 &&
+        !is_restricted_to(constraints, type)) {
+        REPORT(subject, ISSUE_ERROR, "invalidRefResourceTypeRestriction",
+               "This refers to a kind of record that is not asked for.");
+    }
+}
+
+/* The number of bytes that base64 text stands for (RFC 4648 section 4); false when it is none. */
+static bool base64_size(const char *text, size_t len, int64_t *ret)
+{
+    size_t digits = 0;
+    size_t padding = 0;
+    for (size_t i = 0; i < len; i++) {
+        const char c = text[i];
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+            continue;
+        }
+        if (c == '=') {
+            padding++;
+        } else if (padding > 0 || !((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                                    (c >= '0' && c <= '9') || c == '+' || c == '/')) {
+            return false;
+        } else {
+            digits++;
+        }
+    }
+    *ret = (int64_t)(digits / 4 * 3 + (digits % 4 == 0 ? 0 : digits % 4 - 1));
+    return padding <= 2 && (digits + padding) % 4 == 0;
+}
+
+/* "image/png; a=b" is "image/png"; a type of "image/" and an asterisk allows all images. */
+static bool is_mime_type(const char *allowed, const char *given)
+{
+    const size_t len = strcspn(given, "; ");
+    const size_t star = strcspn(allowed, "*");
+    if (allowed[star] == '*') {
+        return len >= star && strncasecmp(allowed, given, star) == 0;
+    }
+    return strlen(allowed) == len && strncasecmp(allowed, given, len) == 0;
+}
+
+static void check_attachment(const struct subject *subject, const struct attachment *attachment)
+{
+    const struct constraints *constraints = subject->item->constraints;
+    int64_t size = attachment->size;
+    if (attachment->data != NULL) {
+        if (!base64_size(attachment->data, attachment->data_length, &size)) {
+            REPORT(subject, ISSUE_FATAL, "invalidAnswerType",
+                   "The file could not be read; please attach it again.");
+            return;
+        }
+        if (attachment->size >= 0 && attachment->size != size) {
+            REPORT(subject, ISSUE_FATAL, "attachmentSizeInconsistent",
+                   "The file arrived incomplete; please attach it again.");
+        }
+    }
+    if (constraints == NULL) {
+        return;
+    }
+    if (constraints->size_max_bytes >= 0 && size > constraints->size_max_bytes) {
+        REPORT(subject, ISSUE_ERROR, "maxAttachmentSize",
+               "The file is too large: at most %lld bytes are possible.",
+               (long long)constraints->size_max_bytes);
+    }
+    bool allowed = constraints->mime_types_count == 0;
+    for (size_t i = 0; i < constraints->mime_types_count && !allowed; i++) {
+        allowed = attachment->content_type != NULL &&
+                  is_mime_type(constraints->mime_types[i], attachment->content_type);
+    }
+    if (!allowed) {
+        REPORT(subject, ISSUE_ERROR, "invalidAttachmentType",
+               "Files of this kind cannot be attached here.");
+    }
+}
+
+/* answerOption and answerValueSet; the free text of an open-choice is in neither. */
+static void check_options(const struct subject *subject, const struct answer_value *value,
+                          size_t answers)
+{
+    const struct item *item = subject->item;
+    const bool free_text = item->type == ITEM_OPEN_CHOICE && value->type == VALUE_STRING;
+    if (item->options_count > 0) {
+        const struct option *option =
+            answer_option(subject->check->tree->questionnaire, subject->index, value);
+        if (option == NULL && !free_text) {
+            REPORT(subject, ISSUE_ERROR, "invalidAnswerOption",
+                   "Please choose one of the answers given.");
+        } else if (option != NULL && option->exclusive && answers > 1) {
+            REPORT(subject, ISSUE_ERROR, "exclusiveAnswerOption",
+                   "This answer cannot be combined with others.");
+        }
+    }
+    if (item->value_set == NULL || free_text) {
+        return;
+    }
+    struct coding coding = {.code = NULL};
+    if (value->type == VALUE_CODING) {
+        coding = value->coding;
+    } else if (value->type == VALUE_STRING) {
+        coding.code = value->text.data;
+    }
+    bool known = coding.code != NULL && set_holds(item->value_set, &coding);
+    /* A bare code of a set whose codes all have a system. */
+    for (size_t i = 0; i < item->value_set->count && !known && coding.system == NULL; i++) {
+        known = text_equal(item->value_set->codes[i].code, coding.code) && coding.code != NULL;
+    }
+    if (!known) {
+        REPORT(subject, ISSUE_ERROR, "invalidCoding", "Please choose one of the answers given.");
+    }
+}
+
+void validate_value(struct check *check, uint32_t answer, size_t answers)
+{
+    const struct answer_tree *tree = check->tree;
+    const uint32_t index = tree->nodes[answer].item;
+    const struct subject subject = {
+        .check = check,
+        .item = &tree->questionnaire->items[index],
+        .index = index,
+        .node = answer,
+    };
+    struct answer_value value;
+    if (holds_nul(tree->nodes[answer].json)) {
+        REPORT(&subject, ISSUE_ERROR, "invalidCharacter",
+               "This contains a character that cannot be stored.");
+        return;
+    }
+    if (!answer_tree_value(tree, answer, &value)) {
+        REPORT(&subject, ISSUE_FATAL, "invalidAnswerType", "%s", type_hint(subject.item->type));
+        return;
+    }
+    switch (value.type) {
+    case VALUE_STRING:
+        check_text(&subject, value.text);
+        break;
+    case VALUE_URI:
+        if (!uri_is_valid(value.text.data, value.text.len)) {
+            REPORT(&subject, ISSUE_ERROR, "invalidUrlValue", "%s", type_hint(ITEM_URL));
+        }
+        check_text(&subject, value.text);
+        break;
+    case VALUE_DECIMAL:
+        check_places(&subject, &value.decimal);
+        check_bounds(&subject, &value);
+        break;
+    case VALUE_INTEGER:
+    case VALUE_DATE:
+    case VALUE_DATE_TIME:
+    case VALUE_TIME:
+        check_bounds(&subject, &value);
+        break;
+    case VALUE_QUANTITY:
+        check_quantity(&subject, &value);
+        break;
+    case VALUE_REFERENCE:
+        check_reference(&subject, value.reference.reference);
+        break;
+    case VALUE_ATTACHMENT:
+        check_attachment(&subject, &value.attachment);
+        break;
+    case VALUE_NONE:
+    case VALUE_BOOLEAN:
+    case VALUE_CODING:
+        break;
+    }
+    check_options(&subject, &value, answers);
+}
