@@ -87,4 +87,10 @@ enum status questionnaire_validate_flat_lexemes(const struct questionnaire *ques
 /* Whether the questionnaire asks for decimals or quantities. */
 bool questionnaire_needs_lexemes(const struct questionnaire *questionnaire);
 
+/*
+ * The age in years that the answers of a flat body stand for (urn:intake:derived-age on the chosen
+ * option), or -1.
+ */
+int questionnaire_derived_age(const struct questionnaire *questionnaire, const json_t *body);
+
 #endif
