@@ -87,7 +87,7 @@ static const char write_sql[] =
     "                ELSE 3"
     "           END AS outcome,"
     /* What may be filled in: a value that belongs to somebody else never moves. */
-    "           CASE WHEN u.email IS NULL"
+    "           CASE WHEN u.id IS NOT NULL AND u.email IS NULL"
     "                 AND NOT EXISTS (SELECT FROM users AS o"
     "                                 WHERE lower(o.email) = lower(k.email) AND o.id <> u.id)"
     "                THEN k.email"
