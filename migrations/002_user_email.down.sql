@@ -1,0 +1,20 @@
+-- intake: no-transaction
+-- Parks every user's e-mail (also that there is none, so that the next step up does not look for
+-- one again). A user without a telephone gets the placeholder 'intake:no-phone:<user id>'.
+SET lock_timeout = '20ms';
+
+CALL intake_archive.park_columns('users', 'users_002', '{email}', 'true');
+CALL intake_archive.forbid_null_phone('users', 'phone_number', 'id');
+
+SET lock_timeout = '2min';
+DROP INDEX CONCURRENTLY IF EXISTS idx_patient_profiles_email;
+DROP INDEX CONCURRENTLY IF EXISTS users_email_key;
+SET lock_timeout = '20ms';
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('users');
+SELECT intake_archive.finish_forbidding_null('users', 'phone_number');
+SELECT intake_archive.end_parking('users', 'users_002');
+ALTER TABLE users DROP COLUMN IF EXISTS email;
+COMMENT ON COLUMN users.phone_number IS NULL;
+COMMIT;

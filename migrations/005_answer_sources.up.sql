@@ -1,0 +1,16 @@
+-- intake: no-transaction
+-- Which booking wrote which answer of a medical background, so that a later revision may change
+-- what its own booking wrote, and nothing else.
+SET lock_timeout = '20ms';
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('medical_backgrounds');
+SELECT intake_archive.discard_unfinished_parking('medical_backgrounds', 'medical_backgrounds_005');
+ALTER TABLE medical_backgrounds ADD COLUMN IF NOT EXISTS answer_sources jsonb NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN medical_backgrounds.answer_sources IS
+    'What a booking wrote into medical_data: {linkId: {"booking_uid", "value"}}';
+COMMIT;
+
+CALL intake_archive.restore_columns('medical_backgrounds', 'medical_backgrounds_005', '{answer_sources}',
+    $$live.answer_sources = '{}'$$);
+DROP TABLE IF EXISTS intake_archive.medical_backgrounds_005;

@@ -1,0 +1,276 @@
+-- What the steps are written with. `intake migrate` runs this file before every step, up or down;
+-- by hand: psql -f migrations/support.sql first.
+--
+-- The rules that these helpers keep, because other programs write the same tables all the time:
+-- - A lock that hinders writers is asked for with a short lock_timeout: whoever has to queue
+--   behind the request waits no longer than that. When it is not granted the step fails as a whole
+--   with lock_not_available, and is asked for again (by `intake migrate`, or by hand).
+-- - Rows are changed in pages, each a short transaction of its own.
+-- - All of it can be broken off anywhere and begun again.
+
+CREATE SCHEMA IF NOT EXISTS intake_archive;
+COMMENT ON SCHEMA intake_archive IS
+    'What a migration''s step back took out of the schema, until the next step up puts it back; and the helpers of the migrations';
+
+-- To be called first in a transaction that alters `relation`. SHARE UPDATE EXCLUSIVE hinders no
+-- reader and no writer, but makes an autovacuum of the table give way after deadlock_timeout,
+-- which the short waits that follow never would.
+CREATE OR REPLACE FUNCTION intake_archive.prepare_to_alter(relation text, lock_timeout text DEFAULT '20ms')
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass(relation) IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', '5s', true);
+        EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', to_regclass(relation));
+    END IF;
+    PERFORM set_config('lock_timeout', lock_timeout, true);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION intake_archive.has_column(relation text, wanted text)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass(relation) AND attname = wanted AND NOT attisdropped
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION intake_archive.has_trigger(relation text, wanted text)
+RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_trigger WHERE tgrelid = to_regclass(relation) AND tgname = wanted
+    )
+$$;
+
+-- Runs `statement` for one page of `relation` after the other, in the order of `id`, and commits
+-- after each. In it $1 is the page's first id and $2 the next page's, or NULL for the last:
+-- "id >= $1 AND ($2 IS NULL OR id < $2)". A page that meets somebody's lock gives its own locks
+-- back, waits a little and is tried again; in the end it fails, and a new run goes on.
+CREATE OR REPLACE PROCEDURE intake_archive.for_each_page(relation text, page_rows integer, statement text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    first_id uuid := '00000000-0000-0000-0000-000000000000';
+    next_id uuid;
+    attempt integer;
+BEGIN
+    LOOP
+        EXECUTE format('SELECT id FROM %s WHERE id >= $1 ORDER BY id OFFSET %s LIMIT 1',
+                       relation::regclass, page_rows)
+            INTO next_id USING first_id;
+        attempt := 1;
+        LOOP
+            BEGIN
+                PERFORM set_config('lock_timeout', '20ms', true);
+                EXECUTE statement USING first_id, next_id;
+                EXIT;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected OR unique_violation THEN
+                IF attempt >= 20 THEN
+                    RAISE;
+                END IF;
+            END;
+            COMMIT;
+            attempt := attempt + 1;
+            PERFORM pg_sleep(0.02 + random() * 0.08);
+            COMMIT;
+        END LOOP;
+        COMMIT;
+        EXIT WHEN next_id IS NULL;
+        first_id := next_id;
+    END LOOP;
+END
+$$;
+
+-- Parks `columns` of `relation` in intake_archive.<archive>, by id, wherever `worth_keeping` is
+-- true (what is not there has the value that the step up gives to every row). From the first
+-- moment triggers carry every change over, so that nothing is lost while other programs write;
+-- the step ends with intake_archive.end_parking() in the transaction that drops the columns.
+CREATE OR REPLACE PROCEDURE intake_archive.park_columns(relation text, archive text, columns text[], worth_keeping text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    column_list text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) AS c);
+    new_list text := (SELECT string_agg('NEW.' || quote_ident(c), ', ') FROM unnest(columns) AS c);
+    old_list text := (SELECT string_agg('OLD.' || quote_ident(c), ', ') FROM unnest(columns) AS c);
+    set_list text := (SELECT string_agg(format('%1$I = EXCLUDED.%1$I', c), ', ') FROM unnest(columns) AS c);
+BEGIN
+    IF NOT intake_archive.has_column(relation, columns[1]) THEN
+        RETURN; -- an earlier run came further
+    END IF;
+    IF to_regclass(format('intake_archive.%I', archive)) IS NULL THEN
+        EXECUTE format('CREATE TABLE intake_archive.%I AS SELECT id, %s FROM %s WITH NO DATA',
+                       archive, column_list, relation);
+        EXECUTE format('ALTER TABLE intake_archive.%I ADD PRIMARY KEY (id)', archive);
+        EXECUTE format('COMMENT ON TABLE intake_archive.%I IS %L', archive,
+                       format('Columns of %s while a step back is in force', relation));
+    END IF;
+    -- With the rights of its owner, because a program that writes `relation` has none here.
+    EXECUTE format($function$
+        CREATE OR REPLACE FUNCTION intake_archive.%1$I() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+        BEGIN
+            INSERT INTO intake_archive.%2$I (id, %3$s) VALUES (NEW.id, %4$s)
+            ON CONFLICT (id) DO UPDATE SET %5$s;
+            RETURN NULL;
+        END
+        $body$
+        $function$, 'keep_' || archive, archive, column_list, new_list, set_list);
+    IF NOT intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
+        COMMIT;
+        PERFORM intake_archive.prepare_to_alter(relation);
+        EXECUTE format('CREATE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION intake_archive.%I()',
+                       'intake_keep_insert_' || archive, relation, 'keep_' || archive);
+        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s)) EXECUTE FUNCTION intake_archive.%I()',
+                       'intake_keep_update_' || archive, relation,
+                       'ROW(' || new_list || ')', 'ROW(' || old_list || ')', 'keep_' || archive);
+    END IF;
+    COMMIT;
+    CALL intake_archive.for_each_page(relation, 1000, format(
+        'INSERT INTO intake_archive.%I (id, %s) SELECT id, %s FROM %s'
+        ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND (%s) ON CONFLICT (id) DO NOTHING',
+        archive, column_list, column_list, relation, worth_keeping));
+END
+$$;
+
+-- Ends what park_columns() began; in the transaction that drops the columns.
+CREATE OR REPLACE FUNCTION intake_archive.end_parking(relation text, archive text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
+        EXECUTE format('DROP TRIGGER %I ON %s', 'intake_keep_insert_' || archive, relation);
+        EXECUTE format('DROP TRIGGER %I ON %s', 'intake_keep_update_' || archive, relation);
+    END IF;
+    EXECUTE format('DROP FUNCTION IF EXISTS intake_archive.%I()', 'keep_' || archive);
+END
+$$;
+
+-- To be called when a step up adds the columns: a step back that was broken off before it had
+-- dropped them left its triggers and a copy; the columns themselves are the truth then.
+CREATE OR REPLACE FUNCTION intake_archive.discard_unfinished_parking(relation text, archive text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
+        PERFORM intake_archive.end_parking(relation, archive);
+        EXECUTE format('DROP TABLE intake_archive.%I', archive);
+    END IF;
+END
+$$;
+
+-- Puts parked columns back where the rows still exist; rows that were deleted meanwhile stay
+-- deleted. `condition` may refer to the row as `live` and to its values as `parked`. The archive
+-- stays until the step drops it.
+CREATE OR REPLACE PROCEDURE intake_archive.restore_columns(relation text, archive text, columns text[], condition text DEFAULT 'true')
+LANGUAGE plpgsql AS $$
+DECLARE
+    set_list text := (SELECT string_agg(format('%1$I = parked.%1$I', c), ', ') FROM unnest(columns) AS c);
+    live_list text := (SELECT string_agg(format('live.%I', c), ', ') FROM unnest(columns) AS c);
+    parked_list text := (SELECT string_agg(format('parked.%I', c), ', ') FROM unnest(columns) AS c);
+BEGIN
+    IF to_regclass(format('intake_archive.%I', archive)) IS NULL THEN
+        RETURN;
+    END IF;
+    CALL intake_archive.for_each_page(format('intake_archive.%I', archive), 500, format(
+        'UPDATE %s AS live SET %s FROM intake_archive.%I AS parked'
+        ' WHERE parked.id >= $1 AND ($2 IS NULL OR parked.id < $2) AND live.id = parked.id'
+        ' AND ROW(%s) IS DISTINCT FROM ROW(%s) AND (%s)',
+        relation, set_list, archive, live_list, parked_list, condition));
+END
+$$;
+
+-- Makes a column that may be NULL one that must not be, as the legacy schema has it. A row
+-- without a telephone keeps that fact as the placeholder 'intake:no-phone:<id of the user>', which
+-- no real number can be and which is as unique as the user. First a trigger sees to it that no
+-- new NULL comes (a writer never fails for it), then the old ones are filled, then a CHECK proves
+-- it, so that SET NOT NULL in finish_forbidding_null() need not scan.
+CREATE OR REPLACE PROCEDURE intake_archive.forbid_null_phone(relation text, phone_column text, user_id_column text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    fill text := format('intake_fill_%s', phone_column);
+    proof text := format('intake_%s_present', phone_column);
+BEGIN
+    IF (SELECT attnotnull FROM pg_attribute WHERE attrelid = relation::regclass AND attname = phone_column) THEN
+        RETURN; -- an earlier run came further
+    END IF;
+    EXECUTE format($function$
+        CREATE OR REPLACE FUNCTION intake_archive.%1$I() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+        BEGIN
+            NEW.%2$I := 'intake:no-phone:' || NEW.%3$I;
+            RETURN NEW;
+        END
+        $body$
+        $function$, fill, phone_column, user_id_column);
+    COMMIT;
+    PERFORM intake_archive.prepare_to_alter(relation);
+    IF NOT intake_archive.has_trigger(relation, fill) THEN
+        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW WHEN (NEW.%I IS NULL) EXECUTE FUNCTION intake_archive.%I()',
+                       fill, relation, phone_column, fill);
+    END IF;
+    COMMIT;
+    CALL intake_archive.for_each_page(relation, 500, format(
+        'UPDATE %1$s SET %2$I = ''intake:no-phone:'' || %3$I'
+        ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND %2$I IS NULL',
+        relation, phone_column, user_id_column));
+    PERFORM intake_archive.prepare_to_alter(relation);
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', relation, proof);
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%I IS NOT NULL) NOT VALID', relation, proof, phone_column);
+    COMMIT;
+    PERFORM intake_archive.prepare_to_alter(relation);
+    EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', relation, proof);
+    COMMIT;
+END
+$$;
+
+-- Ends what forbid_null_phone() began, in one short transaction.
+CREATE OR REPLACE FUNCTION intake_archive.finish_forbidding_null(relation text, phone_column text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    fill text := format('intake_fill_%s', phone_column);
+BEGIN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', relation, phone_column);
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', relation, format('intake_%s_present', phone_column));
+    IF intake_archive.has_trigger(relation, fill) THEN
+        EXECUTE format('DROP TRIGGER %I ON %s', fill, relation);
+    END IF;
+    EXECUTE format('DROP FUNCTION IF EXISTS intake_archive.%I()', fill);
+END
+$$;
+
+-- The way back: NULL is allowed again, and placeholders become NULL.
+CREATE OR REPLACE PROCEDURE intake_archive.allow_null_phone(relation text, phone_column text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    fill text := format('intake_fill_%s', phone_column);
+    proof text := format('intake_%s_present', phone_column);
+    placeholders boolean;
+BEGIN
+    PERFORM intake_archive.prepare_to_alter(relation);
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', relation, phone_column);
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation::regclass AND conname = proof) THEN
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', relation, proof);
+    END IF;
+    IF intake_archive.has_trigger(relation, fill) THEN
+        EXECUTE format('DROP TRIGGER %I ON %s', fill, relation);
+    END IF;
+    COMMIT;
+    EXECUTE format('DROP FUNCTION IF EXISTS intake_archive.%I()', fill);
+    COMMIT;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I LIKE ''intake:no-phone:%%'')', relation, phone_column)
+        INTO placeholders;
+    COMMIT;
+    IF placeholders THEN
+        CALL intake_archive.for_each_page(relation, 500, format(
+            'UPDATE %1$s SET %2$I = NULL'
+            ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND %2$I LIKE ''intake:no-phone:%%''',
+            relation, phone_column));
+    END IF;
+END
+$$;
+
+-- Takes a parked table (ALTER TABLE … SET SCHEMA intake_archive) back into the schema where
+-- this program's tables are.
+CREATE OR REPLACE FUNCTION intake_archive.restore_table(name text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass(format('intake_archive.%I', name)) IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE intake_archive.%I SET SCHEMA %I', name, current_schema());
+    END IF;
+END
+$$;
