@@ -363,7 +363,7 @@ static void put_off(struct batch *batch, const struct err *err)
         item->verdict = last ? VERDICT_FAILED : VERDICT_RETRY;
         item->retry_after_ms =
             batch->count == 1 ? processing_backoff_ms(batch->options, attempts) : 0;
-        snprintf(item->reason, sizeof item->reason, "the result could not be written: %s",
+        snprintf(item->reason, sizeof item->reason, "the result could not be written: %.400s",
                  err->message);
     }
 }

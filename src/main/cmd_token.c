@@ -24,7 +24,7 @@ struct options {
     const char *expires;
 };
 
-static int create(struct connection *connection, const struct options *options)
+static int create_token(struct connection *connection, const struct options *options)
 {
     struct err err = {0};
     enum role role;
@@ -53,7 +53,7 @@ static void print_time(int64_t time_us)
     printf("  %-27s", text);
 }
 
-static int list(struct connection *connection)
+static int list_tokens(struct connection *connection)
 {
     struct err err = {0};
     AUTO_RESULT PGresult *result = NULL;
@@ -74,7 +74,7 @@ static int list(struct connection *connection)
     return EXIT_DONE;
 }
 
-static int revoke(struct connection *connection, const char *id_or_name)
+static int revoke_token(struct connection *connection, const char *id_or_name)
 {
     struct err err = {0};
     const enum status status = staff_revoke_token(connection, id_or_name, &err);
@@ -88,13 +88,13 @@ static int revoke(struct connection *connection, const char *id_or_name)
 static int run(struct connection *connection, const struct options *options, int argc, char **argv)
 {
     if (argc == 1 && text_equal(argv[0], "create")) {
-        return create(connection, options);
+        return create_token(connection, options);
     }
     if (argc == 1 && text_equal(argv[0], "list")) {
-        return list(connection);
+        return list_tokens(connection);
     }
     if (argc == 2 && text_equal(argv[0], "revoke")) {
-        return revoke(connection, argv[1]);
+        return revoke_token(connection, argv[1]);
     }
     return command_usage(usage);
 }

@@ -31,7 +31,6 @@ static const struct {
     {"serve", cmd_serve, "answer HTTP and process submissions"},
     {"migrate", cmd_migrate, "bring the database's schema up, down, or tell where it is"},
     {"token", cmd_token, "create, list and revoke tokens of staff and programs"},
-    {"questionnaire", cmd_questionnaire, "check a questionnaire, and answers to it"},
     {"config", cmd_config, "print every configuration key with its default"},
     {"version", cmd_version, "print the version"},
 };
