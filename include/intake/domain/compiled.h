@@ -178,4 +178,7 @@ const json_t *extension_find(const json_t *element, const char *url);
 /* Its value[x] and the type of that; NULL when the extension or its value is missing. */
 const json_t *extension_value(const json_t *element, const char *url, enum value_type *ret_type);
 
+/* Whether the JSON is a FHIR resource of this type. */
+bool json_is_resource(const json_t *json, const char *type);
+
 #endif

@@ -84,6 +84,20 @@ enum status questionnaire_validate_flat_lexemes(const struct questionnaire *ques
                                                 const struct json_lexemes *lexemes,
                                                 struct issues *issues, struct err *err);
 
+/*
+ * The same for a FHIR R4 QuestionnaireResponse. Only `completed` and `amended` demand what is
+ * required. While `in-progress`, broken rules are warnings; a broken structure, an unknown linkId
+ * or an answer of the wrong type is an error in every status. STATUS_INVALID when it is no
+ * QuestionnaireResponse.
+ *
+ * A group that does not repeat is asked whether the response mentions it or not, so the required
+ * questions in it are demanded; of a repeating group that is not there, nothing is.
+ */
+enum status questionnaire_validate_response(const struct questionnaire *questionnaire,
+                                            const json_t *response,
+                                            const struct json_lexemes *lexemes,
+                                            struct issues *issues, struct err *err);
+
 /* Whether the questionnaire asks for decimals or quantities. */
 bool questionnaire_needs_lexemes(const struct questionnaire *questionnaire);
 
