@@ -3,7 +3,16 @@
 -- one again). A user without a telephone gets the placeholder 'intake:no-phone:<user id>'.
 SET lock_timeout = '20ms';
 
-CALL intake_archive.park_columns('users', 'users_002', '{email}', 'true');
+-- When a step up was broken off, its archive is still there, and the users that it had not come
+-- to are to be looked at by the next one.
+DO $$
+BEGIN
+    CALL intake_archive.park_columns('users', 'users_002', '{email}', CASE
+        WHEN to_regclass('intake_archive.users_002') IS NULL THEN 'true'
+        ELSE 'email IS NOT NULL OR EXISTS (SELECT FROM intake_archive.users_002 AS known WHERE known.id = live.id)'
+    END);
+END
+$$;
 CALL intake_archive.forbid_null_phone('users', 'phone_number', 'id');
 
 SET lock_timeout = '2min';

@@ -81,11 +81,14 @@ $$;
 
 -- Parks `columns` of `relation` in intake_archive.<archive>, by id, wherever `worth_keeping` is
 -- true (what is not there has the value that the step up gives to every row). From the first
--- moment triggers carry every change over, so that nothing is lost while other programs write;
--- the step ends with intake_archive.end_parking() in the transaction that drops the columns.
+-- moment triggers carry every change over, so that nothing is lost while other programs write.
+-- Until intake_archive.end_parking(), in the transaction that drops the columns, the copy is called
+-- <archive>_unfinished, and the columns are the truth.
 CREATE OR REPLACE PROCEDURE intake_archive.park_columns(relation text, archive text, columns text[], worth_keeping text)
 LANGUAGE plpgsql AS $$
 DECLARE
+    copy text := archive || '_unfinished';
+    keep text := 'intake_keep_' || archive;
     column_list text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) AS c);
     new_list text := (SELECT string_agg('NEW.' || quote_ident(c), ', ') FROM unnest(columns) AS c);
     old_list text := (SELECT string_agg('OLD.' || quote_ident(c), ', ') FROM unnest(columns) AS c);
@@ -94,11 +97,13 @@ BEGIN
     IF NOT intake_archive.has_column(relation, columns[1]) THEN
         RETURN; -- an earlier run came further
     END IF;
-    IF to_regclass(format('intake_archive.%I', archive)) IS NULL THEN
-        EXECUTE format('CREATE TABLE intake_archive.%I AS SELECT id, %s FROM %s WITH NO DATA',
-                       archive, column_list, relation);
-        EXECUTE format('ALTER TABLE intake_archive.%I ADD PRIMARY KEY (id)', archive);
-        EXECUTE format('COMMENT ON TABLE intake_archive.%I IS %L', archive,
+    -- A step up was broken off while it put these columns back: that comes first.
+    CALL intake_archive.restore_columns(relation, archive, columns);
+    EXECUTE format('CREATE TABLE IF NOT EXISTS intake_archive.%I AS SELECT id, %s FROM %s WITH NO DATA',
+                   copy, column_list, relation);
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(format('intake_archive.%I', copy)) AND indisprimary) THEN
+        EXECUTE format('ALTER TABLE intake_archive.%I ADD PRIMARY KEY (id)', copy);
+        EXECUTE format('COMMENT ON TABLE intake_archive.%I IS %L', copy,
                        format('Columns of %s while a step back is in force', relation));
     END IF;
     -- With the rights of its owner, because a program that writes `relation` has none here.
@@ -111,21 +116,34 @@ BEGIN
             RETURN NULL;
         END
         $body$
-        $function$, 'keep_' || archive, archive, column_list, new_list, set_list);
-    IF NOT intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
-        COMMIT;
+        $function$, keep, copy, column_list, new_list, set_list);
+    COMMIT;
+    IF NOT intake_archive.has_trigger(relation, keep || '_update') THEN
         PERFORM intake_archive.prepare_to_alter(relation);
         EXECUTE format('CREATE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION intake_archive.%I()',
-                       'intake_keep_insert_' || archive, relation, 'keep_' || archive);
-        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s)) EXECUTE FUNCTION intake_archive.%I()',
-                       'intake_keep_update_' || archive, relation,
-                       'ROW(' || new_list || ')', 'ROW(' || old_list || ')', 'keep_' || archive);
+                       keep || '_insert', relation, keep);
+        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW'
+                       ' WHEN (ROW(%s) IS DISTINCT FROM ROW(%s)) EXECUTE FUNCTION intake_archive.%I()',
+                       keep || '_update', relation, new_list, old_list, keep);
     END IF;
     COMMIT;
     CALL intake_archive.for_each_page(relation, 1000, format(
-        'INSERT INTO intake_archive.%I (id, %s) SELECT id, %s FROM %s'
+        'INSERT INTO intake_archive.%I (id, %s) SELECT id, %s FROM %s AS live'
         ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND (%s) ON CONFLICT (id) DO NOTHING',
-        archive, column_list, column_list, relation, worth_keeping));
+        copy, column_list, column_list, relation, worth_keeping));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION intake_archive.drop_keepers(relation text, archive text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    keep text := 'intake_keep_' || archive;
+BEGIN
+    IF intake_archive.has_trigger(relation, keep || '_update') THEN
+        EXECUTE format('DROP TRIGGER %I ON %s', keep || '_insert', relation);
+        EXECUTE format('DROP TRIGGER %I ON %s', keep || '_update', relation);
+    END IF;
+    EXECUTE format('DROP FUNCTION IF EXISTS intake_archive.%I()', keep);
 END
 $$;
 
@@ -133,23 +151,21 @@ $$;
 CREATE OR REPLACE FUNCTION intake_archive.end_parking(relation text, archive text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
-        EXECUTE format('DROP TRIGGER %I ON %s', 'intake_keep_insert_' || archive, relation);
-        EXECUTE format('DROP TRIGGER %I ON %s', 'intake_keep_update_' || archive, relation);
+    PERFORM intake_archive.drop_keepers(relation, archive);
+    IF to_regclass(format('intake_archive.%I', archive || '_unfinished')) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE IF EXISTS intake_archive.%I', archive);
+        EXECUTE format('ALTER TABLE intake_archive.%I RENAME TO %I', archive || '_unfinished', archive);
     END IF;
-    EXECUTE format('DROP FUNCTION IF EXISTS intake_archive.%I()', 'keep_' || archive);
 END
 $$;
 
--- To be called when a step up adds the columns: a step back that was broken off before it had
--- dropped them left its triggers and a copy; the columns themselves are the truth then.
+-- To be called when a step up adds the columns: a step back may have been broken off before it
+-- had dropped them.
 CREATE OR REPLACE FUNCTION intake_archive.discard_unfinished_parking(relation text, archive text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF intake_archive.has_trigger(relation, 'intake_keep_update_' || archive) THEN
-        PERFORM intake_archive.end_parking(relation, archive);
-        EXECUTE format('DROP TABLE intake_archive.%I', archive);
-    END IF;
+    PERFORM intake_archive.drop_keepers(relation, archive);
+    EXECUTE format('DROP TABLE IF EXISTS intake_archive.%I', archive || '_unfinished');
 END
 $$;
 
