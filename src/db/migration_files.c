@@ -73,7 +73,11 @@ static void fill_up(struct migration *migration, int number, const struct embedd
 enum status migration_files_load(struct migration **ret_migrations, size_t *ret_count,
                                  struct err *err)
 {
-    const size_t count = (size_t)(migration_files_latest() + 1);
+    const int latest = migration_files_latest();
+    if (latest < 0) {
+        return err_set(err, STATUS_INTERNAL, "no migration is built in");
+    }
+    const size_t count = (size_t)latest + 1;
     AUTO_FREE struct migration *migrations = calloc(count, sizeof *migrations);
     if (migrations == NULL) {
         return err_no_memory(err);

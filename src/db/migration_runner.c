@@ -15,7 +15,7 @@
 #include "intake/db/migration_files.h"
 #include "intake/db/sql_units.h"
 
-enum { BACKOFF_MIN_MS = 30, BACKOFF_MAX_MS = 1000, REPORT_AFTER_MS = 5000 };
+enum { BACKOFF_MIN_MS = 30, BACKOFF_MAX_MS = 1000, REPORT_AFTER_US = 5000000 };
 
 /* A unit on its way: what to send, and how patient we have been so far. */
 struct attempt {
@@ -67,7 +67,7 @@ static int64_t waited_ms(const struct attempt *attempt)
 static void report_wait(struct attempt *attempt, const struct migrate_options *options)
 {
     const int64_t now_us = clock_monotonic_us();
-    if (options->report == NULL || now_us - attempt->reported_us < REPORT_AFTER_MS * 1000) {
+    if (options->report == NULL || now_us - attempt->reported_us < REPORT_AFTER_US) {
         return;
     }
     char line[96];

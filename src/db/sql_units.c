@@ -17,7 +17,10 @@ struct scanner {
 static char peek(const struct scanner *scanner, size_t ahead)
 {
     const size_t at = scanner->at + ahead;
-    return at < scanner->length ? scanner->sql[at] : '\0';
+    if (at >= scanner->length) {
+        return '\0';
+    }
+    return scanner->sql[at];
 }
 
 static bool at_end(const struct scanner *scanner)
@@ -200,7 +203,7 @@ enum status sql_units_split(const char *sql, size_t length, struct sql_unit **re
     AUTO_FREE struct sql_unit *units = NULL;
     size_t count = 0;
     for (;;) {
-        struct sql_unit unit;
+        struct sql_unit unit = {0};
         const enum status status = next_unit(&scanner, &unit, err);
         if (status != STATUS_OK) {
             return status;
