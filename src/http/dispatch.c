@@ -201,10 +201,9 @@ static void refuse_job(struct executor_job *job, const struct err *err)
     request_complete(request);
 }
 
-/* The whole request is there: runs its handler, here or elsewhere. */
-static enum MHD_Result work(struct request *request)
+/* Runs the handler, here or elsewhere; false when the reply is set and can be sent now. */
+static bool start_work(struct request *request)
 {
-    request->stage = REQUEST_WORK;
     const struct route *route = request->route;
     if (route->runs == ROUTE_DATABASE || request->token != NULL) {
         request->job = (struct executor_job){.run = run_job, .refuse = refuse_job};
@@ -214,16 +213,31 @@ static enum MHD_Result work(struct request *request)
                                     .message = "the executor's queue is full"};
             refuse_job(&request->job, &err);
         }
-        return MHD_YES;
+        return true;
     }
     if (route->handle(request, NULL) == HANDLED_LATER) {
-        return MHD_YES; /* the request may be gone already */
+        return true; /* the request may belong to another thread by now */
     }
     if (request->suspended) {
         request_complete(request);
-        return MHD_YES;
+        return true;
     }
-    return send_reply(request);
+    return false;
+}
+
+/* The whole request is there. */
+static enum MHD_Result work(struct request *request)
+{
+    struct dispatch *dispatch = request->dispatch;
+    request->stage = REQUEST_WORK;
+    pthread_rwlock_rdlock(&dispatch->work_lock);
+    if (dispatch->refusing) {
+        const struct err err = {.status = STATUS_UNAVAILABLE, .message = "shutting down"};
+        reply_failure(request, &err);
+    }
+    const bool elsewhere = !dispatch->refusing && start_work(request);
+    pthread_rwlock_unlock(&dispatch->work_lock);
+    return elsewhere ? MHD_YES : send_reply(request);
 }
 
 enum MHD_Result dispatch_call(void *context, struct MHD_Connection *connection, const char *url,
@@ -251,7 +265,20 @@ enum MHD_Result dispatch_call(void *context, struct MHD_Connection *connection, 
     if (request->stage == REQUEST_BODY && request->reply.status == 0) {
         return work(request);
     }
+    if (request->suspended && !atomic_load_explicit(&request->completed, memory_order_acquire)) {
+        return MHD_YES; /* it is still being worked on */
+    }
     return send_reply(request);
+}
+
+/* Counts and logs a request that got as far as our checks. */
+static void log_end(const struct request *request, bool sent)
+{
+    const bool refused = request->stage == REQUEST_REFUSED;
+    const bool answered = refused || request->stage == REQUEST_ENDED;
+    const bool timed_out = !answered && deadline_expired_phase(request->deadline) == DEADLINE_BODY;
+    observe_request(request->dispatch->observe, request, timed_out ? 408 : request->reply.status,
+                    answered && (sent || refused));
 }
 
 void dispatch_completed(void *context, struct MHD_Connection *connection, void **request_context,
@@ -264,14 +291,10 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
         return;
     }
     *request_context = NULL;
+    /* What another thread wrote into the request is ours from here on. */
+    (void)atomic_load_explicit(&request->completed, memory_order_acquire);
     if (request->counted) {
-        const bool answered = request->stage == REQUEST_ENDED || request->stage == REQUEST_REFUSED;
-        const enum deadline_phase expired = deadline_expired_phase(request->deadline);
-        const bool timed_out = expired == DEADLINE_BODY;
-        observe_request(dispatch->observe, request,
-                        answered ? request->reply.status : (timed_out ? 408 : 0),
-                        answered && (code == MHD_REQUEST_TERMINATED_COMPLETED_OK ||
-                                     request->stage == REQUEST_REFUSED));
+        log_end(request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         observe_in_flight(dispatch->observe, -1);
     } else {
         log_debug("request without plain headers", LOG_TEXT("request_id", request->id));

@@ -90,5 +90,7 @@ void request_suspend(struct request *request)
 
 void request_complete(struct request *request)
 {
-    MHD_resume_connection(request->connection);
+    struct MHD_Connection *connection = request->connection;
+    atomic_store_explicit(&request->completed, true, memory_order_release);
+    MHD_resume_connection(connection);
 }

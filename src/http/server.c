@@ -122,6 +122,7 @@ static enum status start_dispatch(struct dispatch *dispatch, const struct server
     dispatch->services = options->services;
     dispatch->table = options->table;
     pthread_rwlock_init(&dispatch->settings_lock, NULL);
+    pthread_rwlock_init(&dispatch->work_lock, NULL);
     pthread_mutex_init(&dispatch->idle_mutex, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -148,6 +149,7 @@ static void destroy(struct server *server)
     pthread_cond_destroy(&dispatch->idle);
     pthread_mutex_destroy(&dispatch->idle_mutex);
     pthread_rwlock_destroy(&dispatch->settings_lock);
+    pthread_rwlock_destroy(&dispatch->work_lock);
     if (server->listen_fd >= 0 && server->listen_fd_is_ours) {
         (void)close(server->listen_fd);
     }
@@ -234,6 +236,9 @@ bool server_drain(struct server *server, int64_t limit_ms)
            pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &end) == 0) {
     }
     pthread_mutex_unlock(&dispatch->idle_mutex);
+    pthread_rwlock_wrlock(&dispatch->work_lock);
+    dispatch->refusing = true;
+    pthread_rwlock_unlock(&dispatch->work_lock);
     return atomic_load(&dispatch->in_flight) == 0;
 }
 

@@ -31,7 +31,9 @@ struct dispatch {
     struct http_settings settings;
     uint64_t id_seed;
     _Atomic uint64_t id_counter;
-    _Atomic bool draining; /* every reply closes its connection */
+    pthread_rwlock_t work_lock; /* held for reading while a handler runs on an HTTP thread */
+    bool refusing;              /* under work_lock: handlers are not called any more */
+    _Atomic bool draining;      /* every reply closes its connection */
     _Atomic size_t in_flight;
     pthread_mutex_t idle_mutex; /* for `idle`, signalled when nothing is in flight while draining */
     pthread_cond_t idle;

@@ -8,6 +8,7 @@
 #define INTAKE_HTTP_REQUEST_H
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,9 +56,10 @@ struct request {
     struct deadline_entry *deadline;
     enum request_stage stage;
     bool suspended;
-    bool counted;       /* among the requests in flight */
-    char method[8];     /* for logs and metrics; a longer one is cut */
-    int64_t started_us; /* monotonic */
+    _Atomic bool completed; /* publishes the reply to the connection's thread */
+    bool counted;           /* among the requests in flight */
+    char method[8];         /* for logs and metrics; a longer one is cut */
+    int64_t started_us;     /* monotonic */
     struct wire_headers headers;
     const char *token; /* of the Authorization header */
     size_t body_capacity;

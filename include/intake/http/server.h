@@ -38,7 +38,11 @@ enum status server_reload(struct server *server, const struct config *config, st
 /* Accepts no further connection; those that are open are served, and closed with their reply. */
 void server_quiesce(struct server *server);
 
-/* Waits until no request is in flight, at most `limit_ms`; whether that is so. Main thread. */
+/*
+ * Waits until no request is in flight, at most `limit_ms`; whether that is so. From its return on
+ * no handler is started any more: what still comes is 503, so that what handlers use can end.
+ * Main thread.
+ */
 bool server_drain(struct server *server, int64_t limit_ms);
 
 /* Ends all connections and threads. Every suspended request must have been completed. */
