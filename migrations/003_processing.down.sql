@@ -8,6 +8,7 @@ CALL intake_archive.park_columns('medical_questionnaire_submissions', 'submissio
 
 SET lock_timeout = '2min';
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim;
+DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim_again;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_created;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_failed;
 SET lock_timeout = '20ms';

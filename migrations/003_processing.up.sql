@@ -36,7 +36,12 @@ DROP TABLE IF EXISTS intake_archive.submissions_003;
 SET lock_timeout = '2min';
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim;
 CREATE INDEX CONCURRENTLY idx_submissions_claim
-    ON medical_questionnaire_submissions (next_attempt_at, id) WHERE status = 'submitted';
+    ON medical_questionnaire_submissions (next_attempt_at, id)
+    WHERE status = 'submitted' AND attempts = 0;
+DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim_again;
+CREATE INDEX CONCURRENTLY idx_submissions_claim_again
+    ON medical_questionnaire_submissions (next_attempt_at, id)
+    WHERE status = 'submitted' AND attempts > 0;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_created;
 CREATE INDEX CONCURRENTLY idx_submissions_created
     ON medical_questionnaire_submissions (created_at, id);

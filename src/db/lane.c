@@ -423,7 +423,7 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     lanes->connection = options->connection;
     lanes->connection.prepared = &submission_write_statements;
     lanes->connection.prepared_count = 1;
-    lanes->connection.setup = submission_write_setup;
+    lanes->connection.setup = connection_batch_setup;
     lanes->deadline_us = options->deadline_ms * 1000;
     lanes->end = &lanes->first;
     add_metrics(lanes, options->metrics);

@@ -30,14 +30,16 @@
 static const struct statement statements[] = {
     {"processing_claim", CLAIM_SQL("attempts = 0")},
     {"processing_claim_again", CLAIM_SQL("attempts > 0")},
-    /* Locked in the lanes' order, so that worker and lanes cannot deadlock. */
+    /*
+     * Locked in the lanes' order, so that worker and lanes cannot deadlock. The status is looked
+     * at in the result: as a condition it would make the planner walk a partial index.
+     */
     {"processing_lock",
-     "SELECT c.n - 1 "
+     "SELECT c.n - 1, s.status = 'submitted' AND s.deleted IS NOT TRUE "
      "FROM unnest($1::uuid[], $2::int[], $3::int[])"
      "    WITH ORDINALITY AS c (id, revision, attempts, n) "
      "JOIN medical_questionnaire_submissions AS s"
      "    ON s.id = c.id AND s.revision = c.revision AND s.attempts = c.attempts "
-     "WHERE s.status = 'submitted' AND s.deleted IS NOT TRUE "
      "ORDER BY s.booking_uid "
      "FOR UPDATE OF s"},
     {"processing_backgrounds", "SELECT patient_profile_id, deleted, medical_data, answer_sources "
@@ -213,7 +215,7 @@ enum status processing_lock(struct connection *connection,
     }
     memset(ret_ours, 0, count * sizeof *ret_ours);
     for (int row = 0; row < PQntuples(result); row++) {
-        ret_ours[result_int8(result, row, 0)] = true;
+        ret_ours[result_int8(result, row, 0)] = result_bool(result, row, 1);
     }
     return STATUS_OK;
 }

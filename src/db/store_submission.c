@@ -9,19 +9,6 @@
 #include "intake/db/result.h"
 
 /*
- * The planner knows nothing of how full the tables will be when a prepared statement runs for the
- * millionth time: it shall always take the indexes, row by row.
- */
-const char submission_write_setup[] =
-    "SET plan_cache_mode = force_generic_plan;"
-    "SET enable_seqscan = off;"
-    "SET enable_hashjoin = off;"
-    "SET enable_mergejoin = off;"
-    /* An acknowledged submission is on disk, whatever the database's own setting. */
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'";
-
-/*
  * How to read it: `stored` locks what is there for these bookings; `known` finds the person by
  * booking, then e-mail, then phone; `entry` decides what is to be done; the rest does it. Every
  * write sorts, so that each table is finished before the next begins and two batches take their
@@ -33,9 +20,9 @@ static const char write_sql[] =
     "WITH input AS MATERIALIZED ("
     "    SELECT *"
     "    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::uuid[],"
-    "                $7::uuid[], $8::uuid[], $9::text[], $10::text[])"
+    "                $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::int[])"
     "        WITH ORDINALITY AS i (booking_uid, name, email, phone, data, user_id, profile_id,"
-    "                              submission_id, questionnaire_id, questionnaire_version, n)"
+    "                              submission_id, questionnaire_id, questionnaire_version, age, n)"
     "),\n"
     "stored AS MATERIALIZED ("
     "    SELECT id, booking_uid, patient_profile_id, submission_data, revision, status,"
@@ -137,9 +124,10 @@ static const char write_sql[] =
     "           OR (u.phone_number IS NULL AND e.free_phone IS NOT NULL))"
     "),\n"
     "new_profiles AS ("
-    "    INSERT INTO patient_profiles (id, user_id, name, email, phone, booking_uid)"
+    "    INSERT INTO patient_profiles (id, user_id, name, email, phone, booking_uid, age)"
     "    SELECT profile_id, coalesce(known_user_id, user_id), name, email,"
-    "           CASE WHEN known_user_id IS NULL THEN phone ELSE free_phone END, booking_uid"
+    "           CASE WHEN known_user_id IS NULL THEN phone ELSE free_phone END, booking_uid,"
+    "           nullif(age, -1)"
     "    FROM entry"
     "    WHERE known_profile_id IS NULL AND outcome IN (1, 2)"
     "      AND (known_user_id IS NOT NULL OR user_id IN (SELECT id FROM new_users))"
@@ -229,12 +217,13 @@ enum column {
     COLUMN_SUBMISSION_ID,
     COLUMN_QUESTIONNAIRE_ID,
     COLUMN_QUESTIONNAIRE_VERSION,
+    COLUMN_AGE,
     COLUMNS,
 };
 
 static const enum array_type column_types[COLUMNS] = {
-    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB,
-    ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT,
+    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB, ARRAY_UUID,
+    ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4,
 };
 
 struct submission_writer {
@@ -276,6 +265,7 @@ static void fill_columns(struct submission_writer *writer, struct submission_wri
         array_add_uuid(&columns[COLUMN_SUBMISSION_ID], write->submission_id);
         array_add_string(&columns[COLUMN_QUESTIONNAIRE_ID], write->questionnaire_id);
         array_add_string(&columns[COLUMN_QUESTIONNAIRE_VERSION], write->questionnaire_version);
+        array_add_int4(&columns[COLUMN_AGE], write->age);
     }
     for (size_t i = 0; i < COLUMNS; i++) {
         array_end(&columns[i]);

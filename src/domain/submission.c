@@ -101,6 +101,7 @@ static enum status check(const struct questionnaire_set *set, const json_t *body
         }
         post->write.questionnaire_id = questionnaire_id(questionnaire);
         post->write.questionnaire_version = questionnaire_version(questionnaire);
+        post->write.age = questionnaire_derived_age(questionnaire, body);
     }
     if (issues->failed) {
         return err_no_memory(err);

@@ -124,6 +124,7 @@ enum status monitor_create(const struct connection_options *connection,
     monitor->options = *connection;
     monitor->options.prepared = &processing_state_statements;
     monitor->options.prepared_count = 1;
+    monitor->options.setup = connection_batch_setup; /* it counts by partial indexes */
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

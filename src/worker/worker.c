@@ -212,6 +212,7 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
     worker->options = *options;
     worker->options.connection.prepared = &processing_statements;
     worker->options.connection.prepared_count = 1;
+    worker->options.connection.setup = connection_batch_setup;
     if (pthread_create(&worker->thread, NULL, run_worker, worker) != 0) {
         return err_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
     }

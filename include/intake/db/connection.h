@@ -39,6 +39,12 @@ struct connection_options {
     size_t prepared_count;
 };
 
+/*
+ * The setup of connections that run set-based statements over unnest() all day: planned once, by
+ * the indexes; and durable.
+ */
+extern const char connection_batch_setup[];
+
 /* Parameters of a prepared statement, in libpq's parallel arrays. */
 struct parameters {
     const char *const *values;

@@ -35,6 +35,7 @@ struct submission_write {
     size_t data_len;
     const char *questionnaire_id;
     const char *questionnaire_version;
+    int32_t age; /* for a profile that has to be made; -1: not known */
     /* Ids for what may have to be made (UUIDv7); a repeated attempt uses the same. */
     char user_id[UUID_TEXT_SIZE];
     char profile_id[UUID_TEXT_SIZE];
@@ -64,8 +65,6 @@ struct submission_writer *submission_writer_create(void);
 void submission_writer_destroy(struct submission_writer *writer);
 
 extern const struct statement_list submission_write_statements;
-/* What a lane's connection must have set for the statement above to be planned well. */
-extern const char submission_write_setup[];
 
 /*
  * Writes all of them in one transaction and sets what came of each. No two of them may name the
