@@ -16,7 +16,7 @@ void id_uuid7(char ret_text[static UUID_TEXT_SIZE]);
 /* Whether `text` is a UUID in its 36-character form, either case. */
 bool id_is_uuid(const char *text);
 
-/* `size - 1` random lower-case hexadecimal characters and a NUL. Any thread. */
+/* `size - 1` (at least 0) random lower-case hexadecimal characters and a NUL. Any thread. */
 void id_random_hex(char *ret_text, size_t size);
 
 #endif
