@@ -95,12 +95,16 @@ class RawConnection:
             else self._file.read(int(headers["content-length"]))
         return RawReply(status, headers, body)
 
+    def rest(self):
+        """Everything until the server's end of the connection, for which it waits."""
+        try:
+            return self._file.read()
+        except ConnectionResetError:
+            return b""
+
     def closed(self):
         """Waits for the server's end of the connection; True when nothing but the end came."""
-        try:
-            return self._file.read(1) == b""
-        except ConnectionResetError:
-            return True
+        return self.rest() == b""
 
     def close(self):
         self._file.close()

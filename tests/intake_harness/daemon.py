@@ -103,7 +103,7 @@ class Intake:
         if listener is not None:
             passed = [listener.fileno()]
             handing_over = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-            command = ["/bin/sh", "-c", handing_over, "sh", *command]
+            command = ["bash", "-c", handing_over, "bash", *command]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=scrubbed_environment(extra), stdin=subprocess.DEVNULL,

@@ -136,7 +136,7 @@ class Database:
                 raise
             self._connection = self.connect()  # the server was restarted since the last call
             cursor = self._connection.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
     def one(self, sql, parameters=()):
         rows = self.query(sql, parameters)
