@@ -166,7 +166,11 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     status = status == STATUS_OK ? start_executor(app, err) : status;
     status = status == STATUS_OK ? start_submissions(app, err) : status;
     status = status == STATUS_OK ? start_worker(app, err) : status;
-    return status == STATUS_OK ? start_server(app, inherited_fd, err) : status;
+    status = status == STATUS_OK ? start_server(app, inherited_fd, err) : status;
+    if (status == STATUS_OK) {
+        monitor_wait(app->monitor);
+    }
+    return status;
 }
 
 enum status app_reload(struct app *app, struct err *err)

@@ -20,9 +20,10 @@ enum {
 
 struct monitor {
     struct connection_options options;
-    pthread_mutex_t mutex; /* guards state, probed_at_us and stopping */
+    pthread_mutex_t mutex; /* guards state, probed, probed_at_us and stopping */
     pthread_cond_t changed;
     struct monitor_state state;
+    bool probed;          /* at least once, however it went */
     int64_t probed_at_us; /* the last that went well */
     bool stopping;
     pthread_t thread;
@@ -69,6 +70,13 @@ static void report(bool was_reachable, enum status status, const struct err *err
     }
 }
 
+/* Wakes who waits for the first probe. Mutex held. */
+static void say_probed_held(struct monitor *monitor)
+{
+    monitor->probed = true;
+    pthread_cond_broadcast(&monitor->changed);
+}
+
 /* Keeps what was found and waits for the next probe; false when the monitor ends. */
 static bool keep_and_wait(struct monitor *monitor, enum status status,
                           const struct monitor_state *found)
@@ -87,6 +95,7 @@ static bool keep_and_wait(struct monitor *monitor, enum status status,
     } else {
         monitor->state.reachable = false;
     }
+    say_probed_held(monitor);
     int timed_out = 0;
     while (!monitor->stopping && timed_out == 0) {
         timed_out = pthread_cond_timedwait(&monitor->changed, &monitor->mutex, &until);
@@ -111,6 +120,9 @@ static void *run_monitor(void *arg)
         goes_on = keep_and_wait(monitor, status, &found);
     }
     connection_destroy(connection);
+    pthread_mutex_lock(&monitor->mutex);
+    say_probed_held(monitor); /* when there was no memory for a connection, too */
+    pthread_mutex_unlock(&monitor->mutex);
     return NULL;
 }
 
@@ -148,12 +160,21 @@ void monitor_destroy(struct monitor *monitor)
     }
     pthread_mutex_lock(&monitor->mutex);
     monitor->stopping = true;
-    pthread_cond_signal(&monitor->changed);
+    pthread_cond_broadcast(&monitor->changed);
     pthread_mutex_unlock(&monitor->mutex);
     pthread_join(monitor->thread, NULL);
     pthread_cond_destroy(&monitor->changed);
     pthread_mutex_destroy(&monitor->mutex);
     free(monitor);
+}
+
+void monitor_wait(struct monitor *monitor)
+{
+    pthread_mutex_lock(&monitor->mutex);
+    while (!monitor->probed) {
+        pthread_cond_wait(&monitor->changed, &monitor->mutex);
+    }
+    pthread_mutex_unlock(&monitor->mutex);
 }
 
 void monitor_read(struct monitor *monitor, struct monitor_state *ret_state)

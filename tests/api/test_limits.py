@@ -158,11 +158,11 @@ def test_a_full_queue_is_503_with_retry_after(start_intake, database):
                 b"Content-Length: %d\r\n\r\n" % len(data) + data)
             pending.append(raw)
         probe = intake.client()
-        reply = eventually(lambda: (r := probe.submit(minimal(), timeout=60)).status_code == 503 and r)
+        (reply,) = eventually(lambda: (r := probe.submit(minimal(), timeout=60)).status_code == 503 and [r])
         assert int(reply.headers["Retry-After"]) >= 1
         blocker.rollback()
     statuses = [raw.reply().status for raw in pending]
-    assert set(statuses) <= {201, 503} and statuses[0] == 201 and 503 in statuses
+    assert set(statuses) == {201, 503}
     for raw in pending:
         raw.close()
     assert database.value("SELECT count(*) FROM medical_questionnaire_submissions") == statuses.count(201)

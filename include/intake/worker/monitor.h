@@ -29,6 +29,12 @@ enum status monitor_create(const struct connection_options *connection,
 /* NULL is accepted. */
 void monitor_destroy(struct monitor *monitor);
 
+/*
+ * Waits for the end of the first probe, so that whoever is told that we are ready finds it so.
+ * At most as long as a connection may take. Main thread, at start.
+ */
+void monitor_wait(struct monitor *monitor);
+
 /* Any thread; never waits for the database. */
 void monitor_read(struct monitor *monitor, struct monitor_state *ret_state);
 
