@@ -7,7 +7,9 @@
 #include "intake/core/json.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEXEMES_MIN = 16 };
 
@@ -128,4 +130,78 @@ struct view json_lexemes_find(const struct json_lexemes *lexemes, const json_t *
     const struct json_lexeme *found =
         bsearch(&wanted, lexemes->items, lexemes->count, sizeof lexemes->items[0], by_address);
     return found == NULL ? (struct view){0} : found->text;
+}
+
+/* The shortest text that is the same double. */
+static void print_real(double value, struct strbuf *out)
+{
+    char text[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    strbuf_puts(out, text);
+    if (strcspn(text, ".e") == strlen(text)) {
+        strbuf_puts(out, ".0"); /* so that it stays a real */
+    }
+}
+
+static void print_object(const json_t *value, const struct json_lexemes *lexemes,
+                         struct strbuf *out)
+{
+    json_t *object = (json_t *)(uintptr_t)value;
+    bool first = true;
+    strbuf_putc(out, '{');
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
+        const char *key = json_object_iter_key(at);
+        strbuf_puts(out, first ? "" : ",");
+        strbuf_json_string(out, key, strlen(key));
+        strbuf_putc(out, ':');
+        json_print(json_object_iter_value(at), lexemes, out);
+        first = false;
+    }
+    strbuf_putc(out, '}');
+}
+
+void json_print(const json_t *value, const struct json_lexemes *lexemes, struct strbuf *out)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        print_object(value, lexemes, out);
+        break;
+    case JSON_ARRAY:
+        strbuf_putc(out, '[');
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            strbuf_puts(out, i == 0 ? "" : ",");
+            json_print(json_array_get(value, i), lexemes, out);
+        }
+        strbuf_putc(out, ']');
+        break;
+    case JSON_STRING:
+        strbuf_json_string(out, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        strbuf_printf(out, "%lld", (long long)json_integer_value(value));
+        break;
+    case JSON_REAL: {
+        const struct view lexeme = json_lexemes_find(lexemes, value);
+        if (lexeme.data != NULL) {
+            strbuf_append(out, lexeme.data, lexeme.len);
+        } else {
+            print_real(json_real_value(value), out);
+        }
+        break;
+    }
+    case JSON_TRUE:
+        strbuf_puts(out, "true");
+        break;
+    case JSON_FALSE:
+        strbuf_puts(out, "false");
+        break;
+    case JSON_NULL:
+        strbuf_puts(out, "null");
+        break;
+    }
 }

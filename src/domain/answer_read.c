@@ -3,12 +3,11 @@
 
 #include "intake/domain/answer_tree.h"
 
-/* The coding that a bare code means: an option's, or a code of the value set. */
-static bool find_code(const struct answer_tree *tree, uint32_t index, const char *code,
+bool answer_find_code(const struct questionnaire *questionnaire, uint32_t index, const char *code,
                       struct coding *ret)
 {
-    const struct item *item = &tree->questionnaire->items[index];
-    const struct option *options = tree->questionnaire->options + item->options_first;
+    const struct item *item = &questionnaire->items[index];
+    const struct option *options = questionnaire->options + item->options_first;
     for (uint32_t i = 0; i < item->options_count; i++) {
         const struct answer_value *value = &options[i].value;
         if (value->type == VALUE_CODING && value->coding.code != NULL &&
@@ -31,13 +30,18 @@ static bool find_code(const struct answer_tree *tree, uint32_t index, const char
 static bool read_flat_choice(const struct answer_tree *tree, uint32_t item, const json_t *json,
                              struct answer_value *ret)
 {
+    const json_t *text = json_object_get(json, "text");
+    if (tree->questionnaire->items[item].type == ITEM_OPEN_CHOICE && json_is_string(text) &&
+        json_object_size(json) == 1) {
+        return value_read(text, VALUE_STRING, NULL, ret);
+    }
     if (!json_is_string(json)) {
         return value_read(json, VALUE_CODING, NULL, ret);
     }
     const char *code = json_string_value(json);
     ret->type = VALUE_CODING;
     ret->json = json;
-    if (!json_has_nul(json) && find_code(tree, item, code, &ret->coding)) {
+    if (!json_has_nul(json) && answer_find_code(tree->questionnaire, item, code, &ret->coding)) {
         return true;
     }
     if (tree->questionnaire->items[item].type == ITEM_OPEN_CHOICE) {

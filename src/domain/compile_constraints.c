@@ -6,10 +6,12 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/domain/compile.h"
+#include "intake/domain/evaluate.h"
 
 struct extension {
     struct compile *compile;
     uint32_t item;
+    const json_t *extension;
     const json_t *value;
     enum value_type type;
 };
@@ -280,6 +282,25 @@ static bool read_invariant(const struct extension *in)
     return true;
 }
 
+static bool read_band(const struct extension *in)
+{
+    struct score_band band;
+    if (!score_band_read(in->extension, &band)) {
+        invalid(in, "urn:intake:score-band needs low, high (not below low) and label");
+    }
+    return true;
+}
+
+static bool read_flag(const struct extension *in)
+{
+    const char *text = NULL;
+    const json_t *when = NULL;
+    if (!item_flag_read(in->extension, &text, &when)) {
+        invalid(in, "urn:intake:flag on an item needs text, and a value in when");
+    }
+    return true;
+}
+
 #define FHIR "http://hl7.org/fhir/StructureDefinition/"
 #define SDC  "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 
@@ -304,6 +325,8 @@ static const struct {
     {FHIR "questionnaire-unitOption", read_unit_option},
     {FHIR "questionnaire-unitValueSet", read_unit_set},
     {FHIR "questionnaire-constraint", read_invariant},
+    {"urn:intake:score-band", read_band},
+    {"urn:intake:flag", read_flag},
 };
 
 static bool read_extension(struct compile *compile, uint32_t item, const json_t *extension)
@@ -315,7 +338,7 @@ static bool read_extension(struct compile *compile, uint32_t item, const json_t 
     }
     for (size_t i = 0; i < ARRAY_LENGTH(readers); i++) {
         if (strcmp(readers[i].url, url) == 0) {
-            struct extension in = {.compile = compile, .item = item};
+            struct extension in = {.compile = compile, .item = item, .extension = extension};
             in.value = value_member(extension, "value", &in.type, NULL);
             return readers[i].read(&in);
         }

@@ -328,6 +328,9 @@ static enum status compile(struct compile *compile, struct err *err)
         status = compile_value_sets(compile, err);
     }
     if (status == STATUS_OK) {
+        status = compile_constraints(compile, ITEM_ROOT, err);
+    }
+    if (status == STATUS_OK) {
         status = compile_children(compile, questionnaire->root, ITEM_ROOT, err);
         questionnaire->items[ITEM_ROOT].end = questionnaire->items_count;
     }

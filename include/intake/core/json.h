@@ -51,6 +51,9 @@ void json_lexemes_finish(struct json_lexemes *lexemes);
 /* The number as written; `data` is NULL when it is not there. `lexemes` may be NULL. */
 struct view json_lexemes_find(const struct json_lexemes *lexemes, const json_t *number);
 
+/* Appends `value` as JSON text, its numbers as they were written where `lexemes` has them. */
+void json_print(const json_t *value, const struct json_lexemes *lexemes, struct strbuf *out);
+
 /* Whether a JSON string holds U+0000, which PostgreSQL cannot store. */
 bool json_has_nul(const json_t *string);
 

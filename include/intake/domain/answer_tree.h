@@ -99,6 +99,10 @@ bool answer_tree_value(const struct answer_tree *tree, uint32_t node, struct ans
 const struct option *answer_option(const struct questionnaire *questionnaire, uint32_t item,
                                    const struct answer_value *value);
 
+/* The coding that a bare code means: an option's, or a code of the value set. */
+bool answer_find_code(const struct questionnaire *questionnaire, uint32_t item, const char *code,
+                      struct coding *ret);
+
 /* Whether a JSON value says nothing: null, a blank text, [], {}. */
 bool json_is_unanswered(const json_t *json);
 

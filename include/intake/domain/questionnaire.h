@@ -8,6 +8,7 @@
  *   `system` and `code`), `{"value":…,"unit":…,"code":…,"system":…}` for a quantity (or the bare
  *   number where the item names its unit), FHIR's own object for an attachment, and for a reference
  *   the text or FHIR's object.
+ *   The free text of an open-choice is a text, or `{"text":…}` where it happens to be a code.
  * - A question that repeats is a list, always; one that does not is never a list.
  * - A group that does not repeat may have its members directly in the surrounding object, or in an
  *   object under its own linkId. A group that repeats is a list of objects under its linkId.
