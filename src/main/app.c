@@ -211,6 +211,7 @@ void app_stop(struct app *app)
                         LOG_NUMBER("limit_ms", limit_ms));
         }
     }
+    worker_stop(app->worker); /* it looks at the lanes, and they wake it to their end */
     lanes_destroy(app->lanes);
     executor_destroy(app->executor);
     if (app->server != NULL) {

@@ -220,18 +220,25 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
     return STATUS_OK;
 }
 
+void worker_stop(struct worker *worker)
+{
+    if (worker == NULL || !worker->started) {
+        return;
+    }
+    pthread_mutex_lock(&worker->mutex);
+    worker->stopping = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+    pthread_join(worker->thread, NULL);
+    worker->started = false;
+}
+
 void worker_destroy(struct worker *worker)
 {
     if (worker == NULL) {
         return;
     }
-    if (worker->started) {
-        pthread_mutex_lock(&worker->mutex);
-        worker->stopping = true;
-        pthread_cond_signal(&worker->changed);
-        pthread_mutex_unlock(&worker->mutex);
-        pthread_join(worker->thread, NULL);
-    }
+    worker_stop(worker);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->mutex);
     free(worker);

@@ -117,13 +117,13 @@ class Intake:
         try:
             while True:
                 remaining = deadline - time.monotonic()
-                assert remaining > 0, f"no {text} within {timeout} s\n{self.log()}"
+                assert remaining > 0, f"no {text} within {timeout} s\n{self.last_words()}"
                 ready, _, _ = select.select([self._notify, pidfd], [], [], remaining)
                 if self._notify in ready:
                     if text in self._notify.recv(4096).decode().splitlines():
                         return
                 elif pidfd in ready:
-                    raise AssertionError(f"ended with {self.process.wait()}\n{self.log()}")
+                    raise AssertionError(f"ended with {self.process.wait()}\n{self.last_words()}")
         finally:
             os.close(pidfd)
 
@@ -148,6 +148,12 @@ class Intake:
                 return file.read()
         except FileNotFoundError:
             return ""
+
+    def last_words(self):
+        """The end of the log, and any sanitizer's report in full, for an assertion's message."""
+        log = self.log()
+        report = SANITIZER_REPORT.search(log)
+        return log[report.start():] if report else "\n".join(log.splitlines()[-20:])
 
     def wait_log(self, pattern, timeout=20.0):
         """Waits for a line that the regular expression is found in; the match."""
@@ -175,11 +181,11 @@ class Intake:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"did not stop within {timeout} s\n{self.log()}") from None
+            raise AssertionError(f"did not stop within {timeout} s\n{self.last_words()}") from None
         finally:
             self.process = None
             self._notify.close()
-        assert code == self.expected_exit, f"ended with {code}\n{self.log()}"
+        assert code == self.expected_exit, f"ended with {code}\n{self.last_words()}"
 
     def restart(self):
         self.stop()
@@ -195,7 +201,7 @@ class Intake:
     def check_log(self):
         """No sanitizer's report, and nothing that a patient wrote."""
         log = self.log()
-        assert not SANITIZER_REPORT.search(log), log
+        assert not SANITIZER_REPORT.search(log), self.last_words()
         leaked = [text for client in self._clients for text in client.patient_texts if text in log]
         assert not leaked, f"patient data in the log: {leaked}"
 

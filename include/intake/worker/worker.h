@@ -29,11 +29,17 @@ struct worker_options {
 /* Allocates and registers metrics; nothing runs yet, so that lanes can be given its wake-up. */
 struct worker *worker_create(struct metrics *metrics);
 
-/* Starts the thread. Everything in `options` must outlive worker_destroy(). */
+/* Starts the thread. Everything in `options` must outlive worker_stop(). */
 enum status worker_start(struct worker *worker, const struct worker_options *options,
                          struct err *err);
 
-/* Ends the thread after the batch at hand, and frees. NULL is accepted. */
+/*
+ * Ends the thread after the batch at hand; from then on worker_wake() does nothing. NULL and a
+ * worker that does not run are accepted.
+ */
+void worker_stop(struct worker *worker);
+
+/* Stops, and frees. NULL is accepted. */
 void worker_destroy(struct worker *worker);
 
 /* There is something to do. Cheap; any thread. */
