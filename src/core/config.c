@@ -118,8 +118,8 @@ static const struct key keys[] = {
      "error, warning, info (a line per request) or debug."},
 };
 
+/* What inih's handler works on. */
 struct source {
-    const char *name; /* a path, or NULL for the environment */
     struct config *config;
     struct err *err;
     bool failed;
@@ -220,7 +220,7 @@ static enum status load_file(const char *path, struct config *config, struct err
         return err_set(err, STATUS_INVALID, "%s: %s", path, strerror(errno));
     }
     struct err local = {0};
-    struct source source = {.name = path, .config = config, .err = &local};
+    struct source source = {.config = config, .err = &local};
     const int line = ini_parse_file(file, take_line, &source);
     fclose(file);
     if (line == 0) {

@@ -25,6 +25,7 @@ struct lanes {
     struct lane_options options;
     struct connection_options connection;
     struct metric *batch_size;
+    struct metric *outcomes;
     struct metric *failures;
     int64_t deadline_us;   /* of an entry, from its submission */
     pthread_mutex_t mutex; /* guards everything below */
@@ -231,6 +232,7 @@ static void settle_written(struct lane *lane, struct submission_write **writes, 
         }
     }
     give_back(lanes, writes, later);
+    metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)later);
     for (size_t i = later; i < count; i++) {
         hold_keys(lanes, writes[i], -1);
     }
@@ -243,6 +245,7 @@ static void settle_written(struct lane *lane, struct submission_write **writes, 
         lanes->options.committed(lanes->options.context);
     }
     for (size_t i = later; i < count; i++) {
+        metric_add(lanes->outcomes, writes[i]->outcome, 1);
         writes[i]->done(writes[i], STATUS_OK, NULL);
     }
 }
@@ -403,6 +406,19 @@ static void add_metrics(struct lanes *lanes, struct metrics *metrics)
                                               "Submissions that one transaction wrote.",
                                               batch_bounds, ARRAY_LENGTH(batch_bounds), 1);
     metric_add_series(lanes->batch_size, "");
+    static const char *const outcomes[] = {
+        [SUBMISSION_LATER] = "outcome=\"later\"",
+        [SUBMISSION_CREATED] = "outcome=\"created\"",
+        [SUBMISSION_REVISED] = "outcome=\"revised\"",
+        [SUBMISSION_UNCHANGED] = "outcome=\"unchanged\"",
+        [SUBMISSION_GONE] = "outcome=\"gone\"",
+    };
+    lanes->outcomes =
+        metrics_add(metrics, METRIC_COUNTER, "intake_submissions_total",
+                    "Submissions that were written, by outcome; later: put off to the next batch.");
+    for (size_t i = 0; i < ARRAY_LENGTH(outcomes); i++) {
+        metric_add_series(lanes->outcomes, outcomes[i]);
+    }
     lanes->failures = metrics_add(metrics, METRIC_COUNTER, "intake_lane_failures_total",
                                   "Transactions of the lanes that failed, by kind.");
     for (int status = STATUS_OK; status <= STATUS_INTERNAL; status++) {

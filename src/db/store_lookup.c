@@ -6,6 +6,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/db/connection.h"
 #include "intake/db/result.h"
 
 static const char read_sql[] =
@@ -195,7 +196,7 @@ static const char *print_time(int64_t time_us, char buffer[static RFC3339_SIZE])
 }
 
 enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
-                        const struct submission_filter *filter, PGresult **ret_result,
+                        const struct submission_filter *filter, struct submission_page *ret_page,
                         struct err *err)
 {
     char since[RFC3339_SIZE];
@@ -216,11 +217,20 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
         actor->request_id,
     };
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
-    return connection_execute(connection, "submission_list", &parameters, true, 0, ret_result, err);
+    PGresult *result = NULL;
+    const enum status status =
+        connection_execute(connection, "submission_list", &parameters, true, 0, &result, err);
+    if (status == STATUS_OK) {
+        *ret_page = (struct submission_page){.count = PQntuples(result), .result = result};
+    }
+    return status;
 }
 
-void lookup_line(const PGresult *result, int row, struct submission_line *ret_line)
+void submission_page_line(const struct submission_page *page, int32_t index,
+                          struct submission_line *ret_line)
 {
+    const PGresult *result = page->result;
+    const int row = index;
     *ret_line = (struct submission_line){
         .booking_uid = result_text(result, row, 1),
         .status = result_text(result, row, 2),
@@ -231,4 +241,10 @@ void lookup_line(const PGresult *result, int row, struct submission_line *ret_li
         .patient_email = result_text(result, row, 7),
     };
     result_uuid(result, row, 0, ret_line->id);
+}
+
+void submission_page_finish(struct submission_page *page)
+{
+    PQclear(page->result);
+    *page = (struct submission_page){0};
 }

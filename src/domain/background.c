@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "intake/core/text.h"
+#include "intake/domain/answer_tree.h"
 
 static json_t *object_or_new(json_t *object)
 {
@@ -37,15 +38,6 @@ void background_finish(struct background *background)
     json_decref(background->set_sources);
     json_decref(background->removed);
     *background = (struct background){0};
-}
-
-static bool is_empty(const json_t *value)
-{
-    return value == NULL || json_is_null(value) ||
-           (json_is_string(value) &&
-            text_is_blank(json_string_value(value), json_string_length(value))) ||
-           (json_is_array(value) && json_array_size(value) == 0) ||
-           (json_is_object(value) && json_object_size(value) == 0);
 }
 
 /* Whether what stands under `link_id` is what this booking wrote, untouched since. */
@@ -110,7 +102,7 @@ enum status background_merge(struct background *background, const char *booking_
     json_object_foreach((json_t *)(uintptr_t)answers, link_id, posted)
     {
         json_t *stored = json_object_get(background->data, link_id);
-        if (is_empty(stored) || is_own(background, link_id, booking_uid)) {
+        if (json_is_unanswered(stored) || is_own(background, link_id, booking_uid)) {
             failed |= set_answer(background, link_id, booking_uid, posted);
         } else if (!json_equal(stored, posted)) {
             failed |= json_array_append_new(

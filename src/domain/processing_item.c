@@ -9,6 +9,7 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/json.h"
 #include "intake/core/text.h"
+#include "intake/domain/answer_tree.h"
 #include "intake/domain/envelope_fields.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
@@ -58,12 +59,7 @@ static enum status collect_answers(struct processing_item *item, const json_t *b
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)body, name, value)
     {
-        const bool blank = json_is_string(value) &&
-                           text_is_blank(json_string_value(value), json_string_length(value));
-        const bool empty = json_is_null(value) || blank ||
-                           (json_is_array(value) && json_array_size(value) == 0) ||
-                           (json_is_object(value) && json_object_size(value) == 0);
-        if (!empty && !envelope_field_is(name) &&
+        if (!json_is_unanswered(value) && !envelope_field_is(name) &&
             json_object_set(item->answers, name, value) != 0) {
             return err_no_memory(err);
         }

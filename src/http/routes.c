@@ -14,6 +14,8 @@ static bool submissions_are_guarded(const struct config *config)
     return config->http.submissions_require_token;
 }
 
+static const char *const list_query[] = {"status", "since", "until", "q", "limit", "cursor", NULL};
+
 static const struct route rows[] = {
     {
         .method = "POST",
@@ -23,6 +25,28 @@ static const struct route rows[] = {
         .takes_body = true,
         .json_body = true,
         .handle = handle_submissions_post,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/submissions",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .query = list_query,
+        .handle = handle_submissions_list,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/submissions/{booking_uid}",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_submission_get,
+    },
+    {
+        .method = "POST",
+        .path = "/v1/submissions/{booking_uid}/retry",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_submission_retry,
     },
     {
         .method = "GET",

@@ -12,7 +12,10 @@
 #include "intake/core/err.h"
 #include "intake/core/id.h"
 #include "intake/core/text.h"
-#include "intake/db/connection.h"
+
+struct connection;
+struct pg_result; /* libpq's PGresult */
+struct statement_list;
 
 /* Who looks, for the audit row. */
 struct audit_actor {
@@ -47,7 +50,7 @@ struct submission_record {
     struct view user_type;
     int32_t patient_age;            /* -1: not known */
     struct view medical_background; /* JSON */
-    PGresult *result;
+    struct pg_result *result;
 };
 
 /* STATUS_NOT_FOUND when there is none. Free with submission_record_finish. */
@@ -78,13 +81,19 @@ struct submission_line {
     struct view patient_email;
 };
 
-/*
- * Newest first. `ret_result` owns the lines, read them with lookup_line(); PQclear it.
- */
+/* Lines as they came from the database; they live as long as the page. */
+struct submission_page {
+    int32_t count;
+    struct pg_result *result;
+};
+
+/* Newest first, at most `filter->limit`. Free with submission_page_finish. */
 enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
-                        const struct submission_filter *filter, PGresult **ret_result,
+                        const struct submission_filter *filter, struct submission_page *ret_page,
                         struct err *err);
-void lookup_line(const PGresult *result, int row, struct submission_line *ret_line);
+void submission_page_line(const struct submission_page *page, int32_t index,
+                          struct submission_line *ret_line);
+void submission_page_finish(struct submission_page *page);
 
 /*
  * Submits a failed submission again. STATUS_NOT_FOUND when there is none, STATUS_CONFLICT when it

@@ -1,0 +1,24 @@
+/* A stored submission as staff read it, in JSON. */
+#ifndef INTAKE_DOMAIN_SUBMISSION_VIEW_H
+#define INTAKE_DOMAIN_SUBMISSION_VIEW_H
+
+#include "intake/core/err.h"
+#include "intake/core/text.h"
+
+struct submission_line;
+struct submission_record;
+
+/*
+ * Appends the whole of it: receipt, contact as posted, patient as stored, answers (the answered
+ * ones, with every digit that was posted), contradictions, medical background, processing.
+ */
+enum status submission_print_record(const struct submission_record *record, struct strbuf *out,
+                                    struct err *err);
+
+/* Appends the members of a receipt as an object. */
+void submission_print_record_receipt(const struct submission_record *record, struct strbuf *out);
+
+/* Appends one row of a list. */
+void submission_print_line(const struct submission_line *line, struct strbuf *out);
+
+#endif
