@@ -129,7 +129,10 @@ struct view json_lexemes_find(const struct json_lexemes *lexemes, const json_t *
     const struct json_lexeme wanted = {.number = number};
     const struct json_lexeme *found =
         bsearch(&wanted, lexemes->items, lexemes->count, sizeof lexemes->items[0], by_address);
-    return found == NULL ? (struct view){0} : found->text;
+    if (found == NULL) {
+        return (struct view){0};
+    }
+    return found->text;
 }
 
 /* The shortest text that is the same double. */

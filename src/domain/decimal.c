@@ -287,6 +287,11 @@ bool decimal_add(const struct decimal *a, const struct decimal *b, struct decima
     return narrow(&sum, places, ret);
 }
 
+static char digit_char(uint8_t digit)
+{
+    return "0123456789"[digit];
+}
+
 void decimal_print(const struct decimal *value, struct strbuf *out)
 {
     if (value->count == 0) {
@@ -297,10 +302,10 @@ void decimal_print(const struct decimal *value, struct strbuf *out)
         strbuf_putc(out, '-');
     }
     if (value->exponent < -10 || value->exponent > 30) {
-        strbuf_putc(out, (char)('0' + value->digits[0]));
+        strbuf_putc(out, digit_char(value->digits[0]));
         for (int i = 1; i < value->count; i++) {
             strbuf_puts(out, i == 1 ? "." : "");
-            strbuf_putc(out, (char)('0' + value->digits[i]));
+            strbuf_putc(out, digit_char(value->digits[i]));
         }
         strbuf_printf(out, "e%+d", value->exponent - 1);
         return;
@@ -315,7 +320,7 @@ void decimal_print(const struct decimal *value, struct strbuf *out)
         if (i == value->exponent && i > 0) {
             strbuf_putc(out, '.');
         }
-        strbuf_putc(out, i < value->count ? (char)('0' + value->digits[i]) : '0');
+        strbuf_putc(out, digit_char(i < value->count ? value->digits[i] : 0));
     }
 }
 

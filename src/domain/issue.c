@@ -9,8 +9,7 @@
 #include "intake/core/cleanup.h"
 
 /* The code system of the validator's codes: the public suite's for its own, ours for ours. */
-static const char CODE_SYSTEM[] =
-    "http://fhir.forms-lab.com/CodeSystem/errors"; /* as the public suite names it */
+static const char CODE_SYSTEM[] = "http://fhir.forms-lab.com/CodeSystem/errors";
 static const char CODE_SYSTEM_OWN[] = "urn:intake:error";
 
 static void add(struct issues *issues, enum issue_severity severity, const char *code,
@@ -159,65 +158,51 @@ void issues_print_errors(const struct issues *issues, struct strbuf *out)
     strbuf_putc(out, ']');
 }
 
-/* FHIR R4 issue-type for our code; "invalid" where no other fits. */
-static const char *issue_type(const char *code)
-{
-    static const struct {
-        const char *code;
-        const char *type;
-    } types[] = {
-        {"required", "required"},
-        {"minCount", "required"},
-        {"maxLength", "too-long"},
-        {"maxAttachmentSize", "too-long"},
-        {"invalidType", "structure"},
-        {"groupShouldNotHaveAnswers", "structure"},
-        {"invalidLinkId", "structure"},
-        {"displayAnswer", "structure"},
-        {"invalidAnswerType", "structure"},
-        {"duplicateLinkId", "structure"},
-        {"invalidOrder", "structure"},
-        {"invalidAnswerOption", "code-invalid"},
-        {"invalidCoding", "code-invalid"},
-        {"invalidUnit", "code-invalid"},
-        {"regex", "value"},
-        {"format", "value"},
-        {"minValue", "value"},
-        {"maxValue", "value"},
-        {"minLength", "value"},
-        {"maxDecimalPlaces", "value"},
-        {"invalidUrlValue", "value"},
-        {"invalidRefValue", "value"},
-        {"notEnabled", "business-rule"},
-        {"repeats", "business-rule"},
-        {"maxCount", "business-rule"},
-        {"exclusiveAnswerOption", "business-rule"},
-        {"readOnly", "business-rule"},
-        {"questionnaireNotFound", "not-found"},
-        {"questionnaireInactive", "business-rule"},
-        {"questionnaireDraft", "business-rule"},
-        {"questionnaireRetired", "business-rule"},
-        {"notSupported", "not-supported"},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
-        if (strcmp(types[i].code, code) == 0) {
-            return types[i].type;
-        }
-    }
-    return "invalid";
-}
+/* Codes whose FHIR R4 issue-type is not "business-rule", and which codes are ours. */
+static const struct code {
+    const char *name;
+    const char *type;
+    bool own; /* not one of the public suite's */
+} codes[] = {
+    {"invalidLinkId", "structure", false},
+    {"invalidType", "structure", false},
+    {"invalidAnswerType", "structure", false},
+    {"groupShouldNotHaveAnswers", "structure", false},
+    {"displayAnswer", "structure", false},
+    {"required", "required", false},
+    {"questionnaireNotFound", "not-found", false},
+    {"invalidCoding", "code-invalid", false},
+    {"invalidUnit", "value", false},
+    {"invalidUnitValueSet", "code-invalid", false},
+    {"invalidUrlValue", "value", false},
+    {"invalidRefValue", "invalid", false},
+    {"invalidRefResourceType", "invalid", false},
+    {"invalidRefResourceTypeRestriction", "value", false},
+    {"minValueIncompatUnits", "value", false},
+    {"maxValueIncompatUnits", "value", false},
+    {"attachmentSizeInconsistent", "invalid", false},
+    {"regex", "invalid", false},
+    {"notEnabled", "business-rule", true},
+    {"placeholder", "value", true},
+    {"format", "value", true},
+    {"invalidCharacter", "value", true},
+    {"readOnly", "business-rule", true},
+    {"invalidOrder", "structure", true},
+    {"enableWhen", "invalid", true},
+    {"invalidDefinition", "invalid", true},
+    {"notSupported", "not-supported", true},
+    {"unusable", "invalid", true},
+};
 
-static bool is_own_code(const char *code)
+static const struct code *find_code(const char *name)
 {
-    static const char *const own[] = {"notEnabled",       "placeholder", "format",
-                                      "invalidCharacter", "readOnly",    "definition",
-                                      "duplicateLinkId",  "invalidOrder"};
-    for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
-        if (strcmp(own[i], code) == 0) {
-            return true;
+    static const struct code other = {"", "business-rule", false};
+    for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
+        if (strcmp(codes[i].name, name) == 0) {
+            return &codes[i];
         }
     }
-    return false;
+    return &other;
 }
 
 static void print_outcome_issue(const struct issue *issue, struct strbuf *out)
@@ -228,10 +213,11 @@ static void print_outcome_issue(const struct issue *issue, struct strbuf *out)
         [ISSUE_WARNING] = "warning",
         [ISSUE_INFORMATION] = "information",
     };
+    const struct code *code = find_code(issue->code);
     strbuf_printf(out, "{\"severity\":\"%s\",\"code\":\"%s\",", severities[issue->severity],
-                  issue_type(issue->code));
+                  code->type);
     strbuf_printf(out, "\"details\":{\"coding\":[{\"system\":\"%s\",",
-                  is_own_code(issue->code) ? CODE_SYSTEM_OWN : CODE_SYSTEM);
+                  code->own ? CODE_SYSTEM_OWN : CODE_SYSTEM);
     print_member(out, "code", issue->code);
     strbuf_puts(out, "}],");
     print_member(out, "text", issue->message);

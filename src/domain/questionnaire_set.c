@@ -83,6 +83,28 @@ static enum status check_set(struct questionnaire_set *set, const char *default_
                    default_id);
 }
 
+static struct questionnaire_set *create(size_t capacity)
+{
+    struct questionnaire_set *set = calloc(1, sizeof *set);
+    if (set == NULL) {
+        return NULL;
+    }
+    set->items = calloc(capacity + 1, sizeof(struct questionnaire *));
+    if (set->items == NULL) {
+        free(set);
+        return NULL;
+    }
+    return set;
+}
+
+static void free_entries(struct dirent **entries, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free(entries[i]);
+    }
+    free(entries);
+}
+
 enum status questionnaire_set_load(const char *directory, const char *default_id,
                                    struct questionnaire_set **ret, struct err *err)
 {
@@ -91,18 +113,16 @@ enum status questionnaire_set_load(const char *directory, const char *default_id
     if (found < 0) {
         return err_set(err, STATUS_INVALID, "%s: %s", directory, strerror(errno));
     }
-    struct questionnaire_set *set = calloc(1, sizeof *set);
-    if (set != NULL) {
-        set->items = calloc((size_t)found + 1, sizeof(struct questionnaire *));
+    struct questionnaire_set *set = create((size_t)found);
+    if (set == NULL) {
+        free_entries(entries, found);
+        return err_no_memory(err);
     }
-    enum status status = set == NULL || set->items == NULL ? err_no_memory(err) : STATUS_OK;
-    for (int i = 0; i < found; i++) {
-        if (status == STATUS_OK) {
-            status = load_file(set, directory, entries[i]->d_name, err);
-        }
-        free(entries[i]);
+    enum status status = STATUS_OK;
+    for (int i = 0; i < found && status == STATUS_OK; i++) {
+        status = load_file(set, directory, entries[i]->d_name, err);
     }
-    free(entries);
+    free_entries(entries, found);
     if (status == STATUS_OK) {
         qsort(set->items, set->count, sizeof(struct questionnaire *), compare);
         status = check_set(set, default_id, err);

@@ -7,18 +7,6 @@
 #include "intake/domain/unit.h"
 #include "intake/domain/validate.h"
 
-/* What a broken rule of this answer is reported with. */
-struct subject {
-    struct check *check;
-    const struct item *item;
-    uint32_t index; /* of the item */
-    uint32_t node;  /* of the answer */
-};
-
-#define REPORT(subject, severity, code, ...)                                                       \
-    validate_issue((subject)->check, (severity), (code), (subject)->index, (subject)->node,        \
-                   __VA_ARGS__)
-
 static bool holds_nul(const json_t *json)
 {
     if (json_is_string(json)) {
@@ -73,43 +61,43 @@ static bool matches(const struct questionnaire *questionnaire, const pcre2_code 
     return result >= 0;
 }
 
-static void check_text(const struct subject *subject, struct view text)
+static void check_text(const struct validate_subject *subject, struct view text)
 {
     const struct item *item = subject->item;
     const struct constraints *constraints = item->constraints;
     const bool one_line = item->type == ITEM_STRING || item->type == ITEM_OPEN_CHOICE;
     if (one_line && (memchr(text.data, '\n', text.len) || memchr(text.data, '\r', text.len))) {
-        REPORT(subject, ISSUE_FATAL, "invalidNewLine", "Please write this in one line.");
+        VALIDATE_REPORT(subject, ISSUE_FATAL, "invalidNewLine", "Please write this in one line.");
     }
     if (item->length_max >= 0 && text.len > (size_t)item->length_max &&
         utf8_length(text.data, text.len) > (size_t)item->length_max) {
-        REPORT(subject, ISSUE_ERROR, "maxLength", "Please write at most %lld characters.",
-               (long long)item->length_max);
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "maxLength", "Please write at most %lld characters.",
+                        (long long)item->length_max);
     }
     if (constraints == NULL) {
         return;
     }
     if (constraints->length_min >= 0 &&
         utf8_length(text.data, text.len) < (size_t)constraints->length_min) {
-        REPORT(subject, ISSUE_ERROR, "minLength", "Please write at least %lld characters.",
-               (long long)constraints->length_min);
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "minLength", "Please write at least %lld characters.",
+                        (long long)constraints->length_min);
     }
     if (constraints->regex != NULL &&
         !matches(subject->check->tree->questionnaire, constraints->regex, text)) {
-        REPORT(subject, ISSUE_ERROR, "regex", "This does not look as it should%s%.100s.",
-               constraints->entry_format == NULL ? "" : ": ",
-               constraints->entry_format == NULL ? "" : constraints->entry_format);
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "regex", "This does not look as it should%s%.100s.",
+                        constraints->entry_format == NULL ? "" : ": ",
+                        constraints->entry_format == NULL ? "" : constraints->entry_format);
     }
 }
 
-static void check_places(const struct subject *subject, const struct decimal *value)
+static void check_places(const struct validate_subject *subject, const struct decimal *value)
 {
     const struct constraints *constraints = subject->item->constraints;
     if (constraints != NULL && constraints->decimal_places_max >= 0 &&
         value->places > constraints->decimal_places_max) {
-        REPORT(subject, ISSUE_ERROR, "maxDecimalPlaces",
-               "Please give at most %d digits after the decimal point.",
-               (int)constraints->decimal_places_max);
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "maxDecimalPlaces",
+                        "Please give at most %d digits after the decimal point.",
+                        (int)constraints->decimal_places_max);
     }
 }
 
@@ -172,7 +160,7 @@ static const char *print_bound(const struct answer_value *bound, struct strbuf *
 }
 
 /* Exactly the minimum or the maximum is allowed. */
-static void check_bounds(const struct subject *subject, const struct answer_value *value)
+static void check_bounds(const struct validate_subject *subject, const struct answer_value *value)
 {
     const struct constraints *constraints = subject->item->constraints;
     if (constraints == NULL || (!constraints->has_minimum && !constraints->has_maximum)) {
@@ -199,13 +187,15 @@ static void check_bounds(const struct subject *subject, const struct answer_valu
         const struct answer_value bound = as_quantity(constraints, bounds[i].bound, value);
         int order = 0;
         if (!value_compare(value, &bound, &order)) {
-            REPORT(subject, ISSUE_ERROR, bounds[i].units_code,
-                   "Please use a unit that can be compared with %s.", print_bound(&bound, &text));
+            VALIDATE_REPORT(subject, ISSUE_ERROR, bounds[i].units_code,
+                            "Please use a unit that can be compared with %s.",
+                            print_bound(&bound, &text));
         } else if (order * bounds[i].sign > 0) {
             const char *printed = print_bound(&bound, &text);
-            REPORT(subject, ISSUE_ERROR, bounds[i].code,
-                   i == 0 ? "This must not be less than %s." : "This must not be more than %s.",
-                   printed);
+            VALIDATE_REPORT(subject, ISSUE_ERROR, bounds[i].code,
+                            i == 0 ? "This must not be less than %s."
+                                   : "This must not be more than %s.",
+                            printed);
         }
     }
     strbuf_finish(&text);
@@ -229,12 +219,12 @@ static bool set_holds(const struct value_set *set, const struct coding *coding)
     return false;
 }
 
-static void check_quantity(const struct subject *subject, const struct answer_value *value)
+static void check_quantity(const struct validate_subject *subject, const struct answer_value *value)
 {
     const struct constraints *constraints = subject->item->constraints;
     const struct quantity *quantity = &value->quantity;
     if (!quantity->has_value) {
-        REPORT(subject, ISSUE_FATAL, "invalidAnswerType", "%s", type_hint(ITEM_QUANTITY));
+        VALIDATE_REPORT(subject, ISSUE_FATAL, "invalidAnswerType", "%s", type_hint(ITEM_QUANTITY));
         return;
     }
     check_places(subject, &quantity->value);
@@ -246,149 +236,19 @@ static void check_quantity(const struct subject *subject, const struct answer_va
         fits = unit_fits(&constraints->units[i], quantity);
     }
     if (!fits) {
-        REPORT(subject, ISSUE_ERROR, "invalidUnit", "Please use one of the units given.");
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidUnit", "Please use one of the units given.");
     }
     const struct coding unit = {.system = quantity->system, .code = quantity->code};
     if (constraints->unit_set != NULL &&
         (unit.code == NULL || !set_holds(constraints->unit_set, &unit))) {
-        REPORT(subject, ISSUE_ERROR, "invalidUnitValueSet", "Please use one of the units given.");
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidUnitValueSet",
+                        "Please use one of the units given.");
     }
     check_bounds(subject, value);
 }
 
-/* The resource's type in `[base/]Type/id[/_history/version]`; empty when it has none. */
-static struct view reference_type(const char *reference)
-{
-    const char *end = strstr(reference, "/_history/");
-    if (end == NULL) {
-        end = reference + strcspn(reference, "?#");
-    }
-    const char *id = end;
-    while (id > reference && id[-1] != '/') {
-        id--;
-    }
-    if (id == reference || id == end) {
-        return (struct view){0};
-    }
-    const char *type = id - 1;
-    while (type > reference && type[-1] != '/') {
-        type--;
-    }
-    return (struct view){type, (size_t)(id - 1 - type)};
-}
-
-static bool is_restricted_to(const struct constraints *constraints, struct view type)
-{
-    for (size_t i = 0; i < constraints->resources_count; i++) {
-        if (strlen(constraints->resources[i]) == type.len &&
-            memcmp(constraints->resources[i], type.data, type.len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void check_reference(const struct subject *subject, const char *reference)
-{
-    const struct constraints *constraints = subject->item->constraints;
-    if (reference == NULL || reference[0] == '#') {
-        return; /* known by its display or identifier alone, or contained */
-    }
-    const bool urn = text_starts_with(reference, "urn:");
-    const char *colon = strchr(reference, ':');
-    const char *slash = strchr(reference, '/');
-    const bool absolute = colon != NULL && (slash == NULL || colon < slash);
-    if (!uri_is_valid(reference, strlen(reference)) ||
-        (absolute && !urn && !text_starts_with(reference, "http://") &&
-         !text_starts_with(reference, "https://"))) {
-        REPORT(subject, ISSUE_ERROR, "invalidRefValue", "This is not a valid reference.");
-        return;
-    }
-    if (urn) {
-        return;
-    }
-    const struct view type = reference_type(reference);
-    if (!resource_is_known(type.data, type.len)) {
-        REPORT(subject, ISSUE_ERROR, "invalidRefResourceType",
-               "This does not refer to a kind of record that exists.");
-    }
-    if (constraints != NULL && constraints->resources_count > 0 &&
-        !is_restricted_to(constraints, type)) {
-        REPORT(subject, ISSUE_ERROR, "invalidRefResourceTypeRestriction",
-               "This refers to a kind of record that is not asked for.");
-    }
-}
-
-/* The number of bytes that base64 text stands for (RFC 4648 section 4); false when it is none. */
-static bool base64_size(const char *text, size_t len, int64_t *ret)
-{
-    size_t digits = 0;
-    size_t padding = 0;
-    for (size_t i = 0; i < len; i++) {
-        const char c = text[i];
-        if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
-            continue;
-        }
-        if (c == '=') {
-            padding++;
-        } else if (padding > 0 || !((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                                    (c >= '0' && c <= '9') || c == '+' || c == '/')) {
-            return false;
-        } else {
-            digits++;
-        }
-    }
-    *ret = (int64_t)(digits / 4 * 3 + (digits % 4 == 0 ? 0 : digits % 4 - 1));
-    return padding <= 2 && (digits + padding) % 4 == 0;
-}
-
-/* "image/png; a=b" is "image/png"; a type of "image/" and an asterisk allows all images. */
-static bool is_mime_type(const char *allowed, const char *given)
-{
-    const size_t len = strcspn(given, "; ");
-    const size_t star = strcspn(allowed, "*");
-    if (allowed[star] == '*') {
-        return len >= star && strncasecmp(allowed, given, star) == 0;
-    }
-    return strlen(allowed) == len && strncasecmp(allowed, given, len) == 0;
-}
-
-static void check_attachment(const struct subject *subject, const struct attachment *attachment)
-{
-    const struct constraints *constraints = subject->item->constraints;
-    int64_t size = attachment->size;
-    if (attachment->data != NULL) {
-        if (!base64_size(attachment->data, attachment->data_length, &size)) {
-            REPORT(subject, ISSUE_FATAL, "invalidAnswerType",
-                   "The file could not be read; please attach it again.");
-            return;
-        }
-        if (attachment->size >= 0 && attachment->size != size) {
-            REPORT(subject, ISSUE_FATAL, "attachmentSizeInconsistent",
-                   "The file arrived incomplete; please attach it again.");
-        }
-    }
-    if (constraints == NULL) {
-        return;
-    }
-    if (constraints->size_max_bytes >= 0 && size > constraints->size_max_bytes) {
-        REPORT(subject, ISSUE_ERROR, "maxAttachmentSize",
-               "The file is too large: at most %lld bytes are possible.",
-               (long long)constraints->size_max_bytes);
-    }
-    bool allowed = constraints->mime_types_count == 0;
-    for (size_t i = 0; i < constraints->mime_types_count && !allowed; i++) {
-        allowed = attachment->content_type != NULL &&
-                  is_mime_type(constraints->mime_types[i], attachment->content_type);
-    }
-    if (!allowed) {
-        REPORT(subject, ISSUE_ERROR, "invalidAttachmentType",
-               "Files of this kind cannot be attached here.");
-    }
-}
-
 /* answerOption and answerValueSet; the free text of an open-choice is in neither. */
-static void check_options(const struct subject *subject, const struct answer_value *value,
+static void check_options(const struct validate_subject *subject, const struct answer_value *value,
                           size_t answers)
 {
     const struct item *item = subject->item;
@@ -397,11 +257,11 @@ static void check_options(const struct subject *subject, const struct answer_val
         const struct option *option =
             answer_option(subject->check->tree->questionnaire, subject->index, value);
         if (option == NULL && !free_text) {
-            REPORT(subject, ISSUE_ERROR, "invalidAnswerOption",
-                   "Please choose one of the answers given.");
+            VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidAnswerOption",
+                            "Please choose one of the answers given.");
         } else if (option != NULL && option->exclusive && answers > 1) {
-            REPORT(subject, ISSUE_ERROR, "exclusiveAnswerOption",
-                   "This answer cannot be combined with others.");
+            VALIDATE_REPORT(subject, ISSUE_ERROR, "exclusiveAnswerOption",
+                            "This answer cannot be combined with others.");
         }
     }
     if (item->value_set == NULL || free_text) {
@@ -419,7 +279,8 @@ static void check_options(const struct subject *subject, const struct answer_val
         known = text_equal(item->value_set->codes[i].code, coding.code) && coding.code != NULL;
     }
     if (!known) {
-        REPORT(subject, ISSUE_ERROR, "invalidCoding", "Please choose one of the answers given.");
+        VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidCoding",
+                        "Please choose one of the answers given.");
     }
 }
 
@@ -427,7 +288,7 @@ void validate_value(struct check *check, uint32_t answer, size_t answers)
 {
     const struct answer_tree *tree = check->tree;
     const uint32_t index = tree->nodes[answer].item;
-    const struct subject subject = {
+    const struct validate_subject subject = {
         .check = check,
         .item = &tree->questionnaire->items[index],
         .index = index,
@@ -435,12 +296,13 @@ void validate_value(struct check *check, uint32_t answer, size_t answers)
     };
     struct answer_value value;
     if (holds_nul(tree->nodes[answer].json)) {
-        REPORT(&subject, ISSUE_ERROR, "invalidCharacter",
-               "This contains a character that cannot be stored.");
+        VALIDATE_REPORT(&subject, ISSUE_ERROR, "invalidCharacter",
+                        "This contains a character that cannot be stored.");
         return;
     }
     if (!answer_tree_value(tree, answer, &value)) {
-        REPORT(&subject, ISSUE_FATAL, "invalidAnswerType", "%s", type_hint(subject.item->type));
+        VALIDATE_REPORT(&subject, ISSUE_FATAL, "invalidAnswerType", "%s",
+                        type_hint(subject.item->type));
         return;
     }
     switch (value.type) {
@@ -449,7 +311,7 @@ void validate_value(struct check *check, uint32_t answer, size_t answers)
         break;
     case VALUE_URI:
         if (!uri_is_valid(value.text.data, value.text.len)) {
-            REPORT(&subject, ISSUE_ERROR, "invalidUrlValue", "%s", type_hint(ITEM_URL));
+            VALIDATE_REPORT(&subject, ISSUE_ERROR, "invalidUrlValue", "%s", type_hint(ITEM_URL));
         }
         check_text(&subject, value.text);
         break;
@@ -467,10 +329,10 @@ void validate_value(struct check *check, uint32_t answer, size_t answers)
         check_quantity(&subject, &value);
         break;
     case VALUE_REFERENCE:
-        check_reference(&subject, value.reference.reference);
+        validate_reference(&subject, value.reference.reference);
         break;
     case VALUE_ATTACHMENT:
-        check_attachment(&subject, &value.attachment);
+        validate_attachment(&subject, &value.attachment);
         break;
     case VALUE_NONE:
     case VALUE_BOOLEAN:

@@ -30,6 +30,7 @@ static const struct {
 } commands[] = {
     {"serve", cmd_serve, "answer HTTP and process submissions"},
     {"migrate", cmd_migrate, "bring the database's schema up, down, or tell where it is"},
+    {"questionnaire", cmd_questionnaire, "check a questionnaire, and answers to it"},
     {"token", cmd_token, "create, list and revoke tokens of staff and programs"},
     {"config", cmd_config, "print every configuration key with its default"},
     {"version", cmd_version, "print the version"},

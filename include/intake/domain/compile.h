@@ -23,10 +23,10 @@ struct value_set *compile_value_set(const struct questionnaire *questionnaire,
                                     const char *reference);
 
 /* answerOption and its extensions. */
-enum status compile_options(struct compile *compile, uint32_t item, struct err *err);
+enum status compile_options(struct compile *compile, uint32_t index, struct err *err);
 
 /* The extensions that limit what an item takes. */
-enum status compile_constraints(struct compile *compile, uint32_t item, struct err *err);
+enum status compile_constraints(struct compile *compile, uint32_t index, struct err *err);
 
 /* enableWhen of all items, after all are known, and the order in which they are evaluated. */
 enum status compile_conditions(struct compile *compile, struct err *err);

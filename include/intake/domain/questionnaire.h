@@ -30,7 +30,7 @@
 struct questionnaire;
 
 /* Larger definition files are refused. */
-#define QUESTIONNAIRE_MAX_BYTES (4 * 1024 * 1024)
+#define QUESTIONNAIRE_MAX_BYTES ((size_t)4 * 1024 * 1024)
 
 /*
  * Compiles the definition in `data` (JSON text, copied). What makes it unusable is in `issues`

@@ -23,6 +23,23 @@ void validate_issue(struct check *check, enum issue_severity severity, const cha
                     uint32_t item, uint32_t node, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* What a broken rule of this answer is reported with. */
+struct validate_subject {
+    struct check *check;
+    const struct item *item;
+    uint32_t index; /* of the item */
+    uint32_t node;  /* of the answer */
+};
+
+#define VALIDATE_REPORT(subject, severity, code, ...)                                              \
+    validate_issue((subject)->check, (severity), (code), (subject)->index, (subject)->node,        \
+                   __VA_ARGS__)
+
+/* The rules of a reference (NULL: it has only a display or an identifier) and of an attachment. */
+void validate_reference(const struct validate_subject *subject, const char *reference);
+void validate_attachment(const struct validate_subject *subject,
+                         const struct attachment *attachment);
+
 /* The place of a node: "QuestionnaireResponse.item[0].answer[0]", or "medications[1].dose". */
 void validate_print_path(const struct answer_tree *tree, uint32_t node, struct strbuf *out);
 
