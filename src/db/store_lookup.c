@@ -127,6 +127,22 @@ static void read_details(struct submission_record *record)
     record->medical_background = result_json(result, 0, 22);
 }
 
+/*
+ * Runs a statement. That the database refuses a value is never the reader's fault: an audit row
+ * that cannot be written, say.
+ */
+static enum status execute(struct connection *connection, const char *statement,
+                           const struct parameters *parameters, PGresult **ret_result,
+                           struct err *err)
+{
+    const enum status status =
+        connection_execute(connection, statement, parameters, true, 0, ret_result, err);
+    if (status == STATUS_INVALID && err != NULL) {
+        err->status = STATUS_INTERNAL;
+    }
+    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
+}
+
 /* Runs one of the statements that take a booking and an actor; NOT_FOUND without a row. */
 static enum status execute_for_booking(struct connection *connection, const char *statement,
                                        const struct audit_actor *actor, const char *booking_uid,
@@ -135,8 +151,7 @@ static enum status execute_for_booking(struct connection *connection, const char
     const char *const values[] = {booking_uid, actor->token_id, actor->name, actor->request_id};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status =
-        connection_execute(connection, statement, &parameters, true, 0, &result, err);
+    const enum status status = execute(connection, statement, &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -218,8 +233,7 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
     };
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     PGresult *result = NULL;
-    const enum status status =
-        connection_execute(connection, "submission_list", &parameters, true, 0, &result, err);
+    const enum status status = execute(connection, "submission_list", &parameters, &result, err);
     if (status == STATUS_OK) {
         *ret_page = (struct submission_page){.count = PQntuples(result), .result = result};
     }

@@ -31,13 +31,13 @@ bool booking_uid_is_valid(const char *text)
 /* What a misconfigured redirect sends: "{bookingUid}", "[uid]", "%7BbookingUid%7D". */
 static bool is_placeholder(const char *text)
 {
-    const size_t len = strlen(text);
     if (strpbrk(text, "{}") != NULL || strcasestr(text, "%7b") != NULL ||
         strcasestr(text, "%5b") != NULL) {
         return true;
     }
-    return len >= 2 &&
-           ((text[0] == '[' && text[len - 1] == ']') || (text[0] == '<' && text[len - 1] == '>'));
+    /* The whole of it, from the first bracket to its partner: "<b>Jane</b>" is an odd name. */
+    const char *close = *text == '[' ? strchr(text, ']') : *text == '<' ? strchr(text, '>') : NULL;
+    return close != NULL && close[1] == '\0';
 }
 
 static bool has_control_character(const char *text)

@@ -14,11 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/config.h"
 #include "intake/core/log.h"
 #include "intake/http/dispatch.h"
 #include "intake/http/listener.h"
+#include "intake/http/settings.h"
 
 /* Descriptors that are not connections: database, epoll, files, the log. */
 enum { OTHER_DESCRIPTORS = 128 };
@@ -154,6 +156,18 @@ static void destroy(struct server *server)
         (void)close(server->listen_fd);
     }
     free(server);
+}
+
+enum status server_check(const struct config *config, struct err *err)
+{
+    struct http_settings settings;
+    enum status status = http_settings_parse(config, &settings, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    http_settings_finish(&settings);
+    AUTO_CLOSE int fd = -1;
+    return listener_open(config->http.address, 0, &fd, err);
 }
 
 enum status server_start(const struct server_options *options, struct server **ret_server,

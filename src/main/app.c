@@ -43,8 +43,9 @@ enum status app_check(struct app *app, struct err *err)
     if (status != STATUS_OK) {
         return status;
     }
+    status = server_check(&app->config, err);
     struct questionnaire_set *set = NULL;
-    status = load_questionnaires(&app->config, &set, err);
+    status = status == STATUS_OK ? load_questionnaires(&app->config, &set, err) : status;
     if (status != STATUS_OK) {
         return status;
     }

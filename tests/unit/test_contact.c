@@ -124,6 +124,8 @@ static void test_codes_of_the_envelope(void **state)
         {"{\"attendee_name\":\"A\\u0000B\"}", "attendee_name", "invalidCharacter"},
         {"{\"attendee_name\":\"A\\nB\"}", "attendee_name", "invalidCharacter"},
         {"{\"attendee_name\":\"John [Jack] Doe\"}", "attendee_name", ""},
+        {"{\"attendee_name\":\"<b>Jane</b>\"}", "attendee_name", ""},
+        {"{\"attendee_name\":\"<name>\"}", "attendee_name", "placeholder"},
         {"{\"attendee_email\":\"maria at example.com\"}", "attendee_email", "format"},
         {"{\"attendee_phone\":\"call me\"}", "attendee_phone", "format"},
         {"{\"attendee_phone\":\"\"}", "attendee_phone", ""},

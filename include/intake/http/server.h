@@ -13,6 +13,7 @@
 #include "intake/http/route.h"
 #include "intake/http/services.h"
 
+struct config;
 struct server;
 
 struct server_options {
@@ -20,6 +21,12 @@ struct server_options {
     const struct route_table *table;      /* `&routes`; outlives the server */
     int inherited_fd; /* a listening socket of the service manager, never closed here; or -1 */
 };
+
+/*
+ * Whether the http.* keys mean something here: the address can be listened on (a free port is
+ * tried), the lists can be read. STATUS_INVALID names the key. Main thread.
+ */
+enum status server_check(const struct config *config, struct err *err);
 
 /*
  * Starts to serve. Raises the soft limit of open files to what http.connections_max needs; when
