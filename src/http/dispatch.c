@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "intake/core/log.h"
 #include "intake/http/admit.h"
+#include "intake/http/library_error.h"
 #include "intake/http/request.h"
 
 /* Different for each request, and without order (splitmix64). */
@@ -85,6 +85,7 @@ void *dispatch_first_line(void *context, const char *target, struct MHD_Connecti
     request->deadline = &own->deadline;
     atomic_store_explicit(&own->deadline.request_id, id, memory_order_relaxed);
     (void)deadline_enter(&own->deadline, DEADLINE_HEADERS);
+    library_error_watch(request);
     return request;
 }
 
@@ -101,34 +102,11 @@ static enum MHD_Result send_reply(struct request *request)
     return reply_queue(request);
 }
 
-/*
- * Answers before the body's end, which libmicrohttpd cannot: writes the reply to the socket,
- * closes our direction, and lets what still comes run into nothing for a moment, because closing
- * at once would reset the connection and the client might never read why.
- */
-static enum MHD_Result refuse_in_body(struct request *request)
-{
-    if (!deadline_enter(request->deadline, DEADLINE_LINGER)) {
-        return MHD_NO;
-    }
-    struct strbuf text = {0};
-    reply_print(request, &text);
-    if (!text.failed) {
-        const ssize_t sent =
-            send(request->deadline->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        (void)sent; /* a client that does not read gets the end of the connection alone */
-    }
-    strbuf_finish(&text);
-    (void)shutdown(request->deadline->fd, SHUT_WR);
-    request->reply_bytes = request->reply.body_len;
-    request->stage = REQUEST_REFUSED;
-    return MHD_YES;
-}
-
 /* The first call: headers are there, the body is not. */
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     struct dispatch *dispatch = request->dispatch;
+    library_error_forget(request);
     request->counted = true;
     atomic_fetch_add(&dispatch->in_flight, 1);
     observe_in_flight(dispatch->observe, 1);
@@ -147,7 +125,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
         return send_reply(request); /* in this call, so that the connection is closed after it */
     }
     if (headers->content_length > request->services->config->http.body_max_bytes) {
-        return refuse_in_body(request);
+        return request_reply_now(request) ? MHD_YES : MHD_NO;
     }
     return MHD_YES; /* the body is read and thrown away, and the connection lives on */
 }
@@ -165,7 +143,7 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
         if (!refused) {
             reply_problem(request, 413, "The body is too large.");
         }
-        return refuse_in_body(request);
+        return request_reply_now(request) ? MHD_YES : MHD_NO;
     }
     if (refused) {
         return MHD_YES;
@@ -291,11 +269,14 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
         return;
     }
     *request_context = NULL;
+    library_error_forget(request);
     /* What another thread wrote into the request is ours from here on. */
     (void)atomic_load_explicit(&request->completed, memory_order_acquire);
     if (request->counted) {
         log_end(request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         observe_in_flight(dispatch->observe, -1);
+    } else if (request->stage == REQUEST_REFUSED) {
+        log_end(request, false);
     } else {
         log_debug("request without plain headers", LOG_TEXT("request_id", request->id));
     }

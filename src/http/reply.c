@@ -31,6 +31,7 @@ static const struct {
     {417, "expectation-failed", "Expectation Failed"},
     {422, "unprocessable-content", "Unprocessable Content"},
     {429, "too-many-requests", "Too Many Requests"},
+    {431, "header-fields-too-large", "Request Header Fields Too Large"},
     {500, "internal-error", "Internal Server Error"},
     {503, "service-unavailable", "Service Unavailable"},
 };

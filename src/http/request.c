@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "intake/core/clock.h"
 
@@ -76,6 +77,25 @@ const char *request_header(const struct request *request, const char *name)
 const char *request_query(const struct request *request, const char *name)
 {
     return target_query(&request->target, name);
+}
+
+bool request_reply_now(struct request *request)
+{
+    if (!deadline_enter(request->deadline, DEADLINE_LINGER)) {
+        return false;
+    }
+    struct strbuf text = {0};
+    reply_print(request, &text);
+    if (!text.failed) {
+        const ssize_t sent =
+            send(request->deadline->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)sent; /* a client that does not read gets the end of the connection alone */
+    }
+    strbuf_finish(&text);
+    (void)shutdown(request->deadline->fd, SHUT_WR);
+    request->reply_bytes = request->reply.body_len;
+    request->stage = REQUEST_REFUSED;
+    return true;
 }
 
 void request_suspend(struct request *request)

@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -19,6 +17,7 @@
 #include "intake/core/config.h"
 #include "intake/core/log.h"
 #include "intake/http/dispatch.h"
+#include "intake/http/library_error.h"
 #include "intake/http/listener.h"
 #include "intake/http/settings.h"
 
@@ -37,18 +36,6 @@ struct server {
     bool quiesced;
     unsigned port;
 };
-
-static void log_library(void *context, const char *format, va_list arguments)
-{
-    (void)context;
-    if (!log_enabled(LOG_LEVEL_DEBUG)) {
-        return;
-    }
-    char text[256];
-    vsnprintf(text, sizeof text, format, arguments);
-    text[strcspn(text, "\n")] = '\0';
-    log_debug("libmicrohttpd", LOG_TEXT("text", text));
-}
 
 static enum status raise_file_limit(long connections_max, struct err *err)
 {
@@ -93,7 +80,7 @@ static enum status start_daemon(struct server *server, struct err *err)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        dispatch_call, &server->dispatch, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        dispatch_call, &server->dispatch, MHD_OPTION_EXTERNAL_LOGGER, library_error_log, NULL,
         MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, dispatch_first_line,
         &server->dispatch, MHD_OPTION_NOTIFY_COMPLETED, dispatch_completed, &server->dispatch,
         MHD_OPTION_NOTIFY_CONNECTION, dispatch_connection, &server->dispatch, MHD_OPTION_END);

@@ -55,7 +55,31 @@ def test_it_is_400_and_the_connection_ends(shared_intake, name):
         raw.send(REFUSED[name] + SMUGGLED.encode())
         reply = raw.reply()
         assert reply.status == (413 if name == "length-beyond-64-bits" else 400)
-        assert b"HTTP/1.1 2" not in raw.rest(), "what followed was read as a request"
+        assert reply.headers["content-type"] == "application/problem+json"
+        assert reply.json()["request_id"] == reply.headers["x-request-id"]
+        assert raw.closed(), "what followed was read as a request"
+        shared_intake.wait_log(f"request_id={reply.headers['x-request-id']} ")
+
+
+def test_a_bad_header_is_refused_whenever_it_comes(shared_intake, shared_client):
+    """libmicrohttpd refuses a bad Content-Length by itself; others are reading headers meanwhile."""
+    bad = post("Content-Length: +2")
+    with RawConnection(shared_intake.port) as raw, RawConnection(shared_intake.port) as other:
+        raw.send(bad[:20])
+        other.send(bad[:60])
+        assert shared_client.get("/version").status_code == 200
+        raw.send(bad[20:])
+        assert raw.reply().status == 400
+        assert b"HTTP/1.1 2" not in raw.rest()
+        other.send(bad[60:])
+        assert other.reply().status == 400
+
+
+def test_headers_that_are_too_large_are_431(shared_intake):
+    with RawConnection(shared_intake.port) as raw:
+        reply = raw.send(post("X-Y: " + "a" * 12000, "Content-Length: 2")).reply()
+        assert reply.status == 431 and reply.json()["request_id"]
+        assert raw.closed()
 
 
 @pytest.mark.parametrize("request_line", [

@@ -55,6 +55,8 @@ struct request {
     struct MHD_Connection *connection;
     struct deadline_entry *deadline;
     enum request_stage stage;
+    struct request *reading_previous, *reading_next; /* library_error.c */
+    bool is_reading;
     bool suspended;
     _Atomic bool completed; /* publishes the reply to the connection's thread */
     bool counted;           /* among the requests in flight */
@@ -88,6 +90,14 @@ const char *request_header(const struct request *request, const char *name);
 
 /* The decoded query parameter, or NULL. */
 const char *request_query(const struct request *request, const char *name);
+
+/*
+ * Answers where libmicrohttpd cannot: before the body's end, or before the headers'. Writes the
+ * reply to the socket, closes our direction, and lets what still comes run into nothing for a
+ * moment, because closing at once would reset the connection and the client might never read why.
+ * False when the connection is over already. Connection's thread.
+ */
+bool request_reply_now(struct request *request);
 
 /*
  * Takes the connection out of its thread's hands. BEFORE the request is given to another thread;

@@ -1,0 +1,77 @@
+/* What libmicrohttpd refuses by itself is answered by us. */
+#include "intake/http/library_error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/log.h"
+#include "intake/http/request.h"
+
+/* The requests whose headers this thread is reading. */
+static _Thread_local struct request *reading;
+
+void library_error_watch(struct request *request)
+{
+    request->reading_previous = NULL;
+    request->reading_next = reading;
+    if (reading != NULL) {
+        reading->reading_previous = request;
+    }
+    reading = request;
+    request->is_reading = true;
+}
+
+void library_error_forget(struct request *request)
+{
+    if (!request->is_reading) {
+        return;
+    }
+    request->is_reading = false;
+    if (request->reading_previous != NULL) {
+        request->reading_previous->reading_next = request->reading_next;
+    } else {
+        reading = request->reading_next;
+    }
+    if (request->reading_next != NULL) {
+        request->reading_next->reading_previous = request->reading_previous;
+    }
+}
+
+/* The status that the library is about to answer with; 0 when this is about something else. */
+static unsigned status_of(const char *format, const char *text)
+{
+    static const char words[] = "HTTP response code is ";
+    const char *found = strstr(format, words) != NULL ? strstr(text, words) : NULL;
+    return found == NULL ? 0 : (unsigned)strtoul(found + sizeof words - 1, NULL, 10);
+}
+
+static const char *detail_of(unsigned status)
+{
+    switch (status) {
+    case 413:
+        return "The body is too large.";
+    case 431:
+        return "The headers are too large.";
+    default:
+        return "The headers cannot be understood.";
+    }
+}
+
+void library_error_log(void *context, const char *format, va_list arguments)
+{
+    (void)context;
+    char text[256];
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("libmicrohttpd", LOG_TEXT("text", text));
+
+    const unsigned status = status_of(format, text);
+    struct request *request = reading;
+    if (status < 400 || request == NULL || request->reading_next != NULL) {
+        return;
+    }
+    library_error_forget(request);
+    reply_problem(request, status, detail_of(status));
+    (void)request_reply_now(request);
+}
