@@ -123,34 +123,31 @@ void answer_tree_mark_answered(struct answer_tree *tree, uint32_t node)
     }
 }
 
-/*
- * Walks down from `node` to the occurrences of `source` and keeps in `*nearest` the last one before
- * `context`, or else the first one after it.
- */
-static void find_below(const struct answer_tree *tree, uint32_t node, uint32_t source,
-                       uint32_t context, uint32_t *nearest)
+/* Walks down from `node` to the occurrences of `source`: the last of them, or the first. */
+static void find_below(const struct answer_tree *tree, uint32_t node, uint32_t source, bool last,
+                       uint32_t *found)
 {
     const struct node *nodes = tree->nodes;
     for (uint32_t child = nodes[node].first; child != NODE_NONE; child = nodes[child].next) {
         const uint32_t item = nodes[child].item;
         if (nodes[child].kind == NODE_ITEM && item == source) {
-            if (child < context || *nearest == NODE_NONE) {
-                *nearest = child;
+            if (last || *found == NODE_NONE) {
+                *found = child;
             }
         } else if (nodes[child].kind != NODE_STRAY && item <= source &&
                    source < tree->questionnaire->items[item].end) {
-            find_below(tree, child, source, context, nearest);
+            find_below(tree, child, source, last, found);
         }
     }
 }
 
 /*
- * The occurrence of the condition's source that is nearest to `context` (R4, enableWhen.question):
- * along the ancestors, then before it, then after it; all within the lowest common item. When the
- * context is below one answer of the source, that answer is it.
+ * The occurrence of the condition's source that is nearest to the item below `context` (R4,
+ * enableWhen.question): along the ancestors, then before it, then after it; all within the lowest
+ * common item. When the context is below one answer of the source, that answer is it.
  */
 static uint32_t find_source(const struct answer_tree *tree, const struct condition *condition,
-                            uint32_t context)
+                            uint32_t item, uint32_t context)
 {
     const struct item *source = &tree->questionnaire->items[condition->source];
     if (!source->repeated && condition->common != condition->source) {
@@ -164,7 +161,7 @@ static uint32_t find_source(const struct answer_tree *tree, const struct conditi
         return scope;
     }
     uint32_t nearest = NODE_NONE;
-    find_below(tree, scope, condition->source, context, &nearest);
+    find_below(tree, scope, condition->source, condition->source < item, &nearest);
     return nearest;
 }
 
@@ -200,10 +197,10 @@ static bool compare(enum enable_operator operator, const struct answer_value * a
  * equal. A source without an answer, or not enabled, satisfies nothing but `exists = false`.
  */
 static bool condition_holds(const struct answer_tree *tree, const struct condition *condition,
-                            uint32_t context)
+                            uint32_t item, uint32_t context)
 {
     const struct node *nodes = tree->nodes;
-    const uint32_t found = find_source(tree, condition, context);
+    const uint32_t found = find_source(tree, condition, item, context);
     const bool single = found != NODE_NONE && nodes[found].kind == NODE_ANSWER;
     const bool exists = found != NODE_NONE && nodes[found].enabled && nodes[found].answered;
     if (condition->operator== ENABLE_EXISTS) {
@@ -233,7 +230,7 @@ bool answer_tree_item_enabled(const struct answer_tree *tree, uint32_t item, uin
     }
     const struct condition *conditions = tree->questionnaire->conditions + wanted->conditions_first;
     for (uint32_t i = 0; i < wanted->conditions_count; i++) {
-        if (condition_holds(tree, &conditions[i], parent) == wanted->enable_any) {
+        if (condition_holds(tree, &conditions[i], item, parent) == wanted->enable_any) {
             return wanted->enable_any;
         }
     }

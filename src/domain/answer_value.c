@@ -183,15 +183,20 @@ bool value_read(const json_t *json, enum value_type type, const struct json_lexe
     return false;
 }
 
+bool texts_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool coding_matches(const struct coding *wanted, const struct coding *given)
 {
     if (wanted->code == NULL || given->code == NULL) {
         /* Codings without a code are told apart by what they show. */
-        return wanted->code == given->code && text_equal(wanted->display, given->display) &&
-               (wanted->system == NULL || text_equal(wanted->system, given->system));
+        return wanted->code == given->code && texts_equal(wanted->display, given->display) &&
+               (wanted->system == NULL || texts_equal(wanted->system, given->system));
     }
     return strcmp(wanted->code, given->code) == 0 &&
-           (wanted->system == NULL || text_equal(wanted->system, given->system));
+           (wanted->system == NULL || texts_equal(wanted->system, given->system));
 }
 
 static struct decimal integer_to_decimal(int64_t integer)
@@ -260,7 +265,7 @@ bool value_equal(const struct answer_value *a, const struct answer_value *b)
         return coding_matches(&a->coding, &b->coding);
     case VALUE_REFERENCE:
         return a->reference.reference != NULL &&
-               text_equal(a->reference.reference, b->reference.reference);
+               texts_equal(a->reference.reference, b->reference.reference);
     case VALUE_QUANTITY:
         return quantity_compare(&a->quantity, &b->quantity, &order) && order == 0;
     case VALUE_ATTACHMENT:

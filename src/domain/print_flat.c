@@ -35,8 +35,8 @@ static bool is_plain_code(const struct answer_tree *tree, uint32_t item,
         return tree->questionnaire->items[item].type == ITEM_CHOICE && coding->system == NULL &&
                coding->display == NULL;
     }
-    return text_equal(meant.system, coding->system) &&
-           (coding->display == NULL || text_equal(meant.display, coding->display));
+    return texts_equal(meant.system, coding->system) &&
+           (coding->display == NULL || texts_equal(meant.display, coding->display));
 }
 
 /* Whether the quantity is what its bare number would be read as. */
@@ -50,8 +50,8 @@ static bool is_plain_number(const struct answer_tree *tree, uint32_t item,
     const struct coding *unit = &constraints->unit;
     const size_t members =
         1u + (unit->system != NULL) + (unit->code != NULL) + (unit->display != NULL);
-    return json_object_size(json) == members && text_equal(quantity->system, unit->system) &&
-           text_equal(quantity->code, unit->code) && text_equal(quantity->unit, unit->display);
+    return json_object_size(json) == members && texts_equal(quantity->system, unit->system) &&
+           texts_equal(quantity->code, unit->code) && texts_equal(quantity->unit, unit->display);
 }
 
 static void print_value(const struct printer *printer, uint32_t node,

@@ -382,7 +382,7 @@ static const char *system_of(const struct quantity *quantity)
 static bool same_unit(const struct quantity *a, const struct quantity *b)
 {
     return strcmp(code_of(a), code_of(b)) == 0 ||
-           (a->unit != NULL && a->unit[0] != '\0' && text_equal(a->unit, b->unit));
+           (a->unit != NULL && a->unit[0] != '\0' && texts_equal(a->unit, b->unit));
 }
 
 static bool convert(const struct quantity *a, const struct quantity *b, struct unit units[2])

@@ -188,10 +188,14 @@ static void check_group(struct check *check, uint32_t parent, uint32_t item, uin
     const struct answer_tree *tree = check->tree;
     const bool repeats = tree->questionnaire->items[item].repeats;
     size_t count = 0;
+    bool misshapen = false;
     for (uint32_t n = first; n != NODE_NONE; n = next_of(tree, n)) {
+        misshapen = misshapen || tree->nodes[n].fault == FAULT_SHAPE;
         count += tree->nodes[n].answered || (!repeats && n != first && tree->nodes[n].present);
     }
-    check_count(check, item, first == NODE_NONE ? parent : first, count);
+    if (!misshapen) {
+        check_count(check, item, first == NODE_NONE ? parent : first, count);
+    }
     for (uint32_t n = first; n != NODE_NONE; n = next_of(tree, n)) {
         const struct node *node = &tree->nodes[n];
         report_fault(check, n);

@@ -203,15 +203,15 @@ static void check_bounds(const struct validate_subject *subject, const struct an
 
 static bool unit_fits(const struct coding *unit, const struct quantity *quantity)
 {
-    return (unit->system == NULL || text_equal(unit->system, quantity->system)) &&
-           (unit->code == NULL || text_equal(unit->code, quantity->code));
+    return (unit->system == NULL || texts_equal(unit->system, quantity->system)) &&
+           (unit->code == NULL || texts_equal(unit->code, quantity->code));
 }
 
 static bool set_holds(const struct value_set *set, const struct coding *coding)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct coding *member = &set->codes[i];
-        if (member->code == NULL ? text_equal(member->system, coding->system)
+        if (member->code == NULL ? texts_equal(member->system, coding->system)
                                  : coding_matches(member, coding)) {
             return true;
         }
@@ -276,7 +276,7 @@ static void check_options(const struct validate_subject *subject, const struct a
     bool known = coding.code != NULL && set_holds(item->value_set, &coding);
     /* A bare code of a set whose codes all have a system. */
     for (size_t i = 0; i < item->value_set->count && !known && coding.system == NULL; i++) {
-        known = text_equal(item->value_set->codes[i].code, coding.code) && coding.code != NULL;
+        known = texts_equal(item->value_set->codes[i].code, coding.code) && coding.code != NULL;
     }
     if (!known) {
         VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidCoding",

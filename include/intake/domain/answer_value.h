@@ -101,6 +101,9 @@ bool value_equal(const struct answer_value *a, const struct answer_value *b);
  */
 bool value_compare(const struct answer_value *a, const struct answer_value *b, int *ret_order);
 
+/* Whether two texts are the same; NULL is the same as NULL only. */
+bool texts_equal(const char *a, const char *b);
+
 /* A coding without a system matches by code alone. */
 bool coding_matches(const struct coding *wanted, const struct coding *given);
 
