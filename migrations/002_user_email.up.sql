@@ -41,7 +41,7 @@ BEGIN
     IF to_regclass('intake_archive.users_002') IS NULL THEN
         RETURN;
     END IF;
-    CALL intake_archive.for_each_page('users', 500, $page$
+    CALL intake_archive.for_each_page('users', 200, $page$
         UPDATE users AS u
         SET email = p.email
         FROM patient_profiles AS p

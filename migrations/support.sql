@@ -182,7 +182,7 @@ BEGIN
     IF to_regclass(format('intake_archive.%I', archive)) IS NULL THEN
         RETURN;
     END IF;
-    CALL intake_archive.for_each_page(format('intake_archive.%I', archive), 500, format(
+    CALL intake_archive.for_each_page(format('intake_archive.%I', archive), 200, format(
         'UPDATE %s AS live SET %s FROM intake_archive.%I AS parked'
         ' WHERE parked.id >= $1 AND ($2 IS NULL OR parked.id < $2) AND live.id = parked.id'
         ' AND ROW(%s) IS DISTINCT FROM ROW(%s) AND (%s)',
@@ -220,7 +220,7 @@ BEGIN
                        fill, relation, phone_column, fill);
     END IF;
     COMMIT;
-    CALL intake_archive.for_each_page(relation, 500, format(
+    CALL intake_archive.for_each_page(relation, 200, format(
         'UPDATE %1$s SET %2$I = ''intake:no-phone:'' || %3$I'
         ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND %2$I IS NULL',
         relation, phone_column, user_id_column));
@@ -272,7 +272,7 @@ BEGIN
         INTO placeholders;
     COMMIT;
     IF placeholders THEN
-        CALL intake_archive.for_each_page(relation, 500, format(
+        CALL intake_archive.for_each_page(relation, 200, format(
             'UPDATE %1$s SET %2$I = NULL'
             ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND %2$I LIKE ''intake:no-phone:%%''',
             relation, phone_column));
