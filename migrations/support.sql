@@ -44,31 +44,33 @@ $$;
 -- Runs `statement` for one page of `relation` after the other, in the order of `id`, and commits
 -- after each. In it $1 is the page's first id and $2 the next page's, or NULL for the last:
 -- "id >= $1 AND ($2 IS NULL OR id < $2)". A page that meets somebody's lock gives its own locks
--- back, waits a little and is tried again; in the end it fails, and a new run goes on.
+-- back, waits a little and is tried again, for as long as the setting intake.wait_limit_ms says
+-- (30 s without it); then it fails with SQLSTATE ITK01, and a new run goes on.
 CREATE OR REPLACE PROCEDURE intake_archive.for_each_page(relation text, page_rows integer, statement text)
 LANGUAGE plpgsql AS $$
 DECLARE
     first_id uuid := '00000000-0000-0000-0000-000000000000';
     next_id uuid;
-    attempt integer;
+    wait_limit interval := coalesce(nullif(current_setting('intake.wait_limit_ms', true), ''), '30000')::bigint
+                           * interval '1 millisecond';
+    page_began timestamptz;
 BEGIN
     LOOP
         EXECUTE format('SELECT id FROM %s WHERE id >= $1 ORDER BY id OFFSET %s LIMIT 1',
                        relation::regclass, page_rows)
             INTO next_id USING first_id;
-        attempt := 1;
+        page_began := clock_timestamp();
         LOOP
             BEGIN
                 PERFORM set_config('lock_timeout', '20ms', true);
                 EXECUTE statement USING first_id, next_id;
                 EXIT;
             EXCEPTION WHEN lock_not_available OR deadlock_detected OR unique_violation THEN
-                IF attempt >= 20 THEN
-                    RAISE;
+                IF clock_timestamp() - page_began > wait_limit THEN
+                    RAISE EXCEPTION '% gave way for %: %', relation, wait_limit, SQLERRM USING ERRCODE = 'ITK01';
                 END IF;
             END;
             COMMIT;
-            attempt := attempt + 1;
             PERFORM pg_sleep(0.02 + random() * 0.08);
             COMMIT;
         END LOOP;

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 
+import psycopg
 import pytest
 
 from intake_harness.daemon import ROOT, run_command, scrubbed_environment
@@ -258,9 +259,14 @@ def test_other_writers_never_wait_and_never_fail(migrate, postgres, legacy_templ
     assert not last_chance, f"longest wait and noise in ms: {waits}"
 
 
+HOLD_TABLE = "SELECT FROM patient_profiles LIMIT 1"
+HOLD_ROW = "UPDATE users SET name = name WHERE phone_number = '+905320000002'"
+
+
+@pytest.mark.parametrize("hold", [HOLD_TABLE, HOLD_ROW])
 @pytest.mark.parametrize("arguments, back", [
     (["up"], ["down", "--to", "0"]), (["down", "--to", "0"], ["up"])])
-def test_a_step_gives_way_to_an_idle_transaction(migrate, legacy, arguments, back):
+def test_a_step_gives_way_to_an_idle_transaction(migrate, legacy, arguments, back, hold):
     """It fails, nobody waited, nothing is lost; it can be finished and it can be taken back."""
     if arguments != ["up"]:
         migrate(legacy, "up")
@@ -268,7 +274,7 @@ def test_a_step_gives_way_to_an_idle_transaction(migrate, legacy, arguments, bac
     before, schema = content(legacy), sorted(dump(legacy))
     with legacy.connect("legacy") as idle:
         with idle.transaction():
-            idle.execute("SELECT FROM patient_profiles LIMIT 1")
+            assert idle.execute(hold).rowcount == 1
             done = migrate(legacy, *arguments, "--wait", "2", code=2)
     assert "gave way" in done.stderr and "run the same command again" in done.stderr
     assert "`intake migrate up`" in migrate(legacy, "check", code=1).stderr
@@ -277,10 +283,30 @@ def test_a_step_gives_way_to_an_idle_transaction(migrate, legacy, arguments, bac
     migrate(legacy, *arguments)
 
 
+def test_a_page_gives_way_to_a_locked_row(migrate, legacy):
+    with legacy.connect() as connection:
+        with open(os.path.join(ROOT, "migrations", "support.sql"), encoding="utf-8") as file:
+            connection.execute(file.read())
+        connection.execute("SET intake.wait_limit_ms = 300")
+        call = ("CALL intake_archive.for_each_page('users', 200,"
+                " 'UPDATE users SET name = ''x'' WHERE id >= $1 AND ($2 IS NULL OR id < $2)')")
+        with legacy.connect("legacy") as idle, idle.transaction():
+            idle.execute(HOLD_ROW)
+            with LegacyWriters(legacy) as writers:
+                with pytest.raises(psycopg.Error) as raised:
+                    connection.execute(call)
+            assert raised.value.sqlstate == "ITK01"
+            assert writers.longest_ms < 50 + writers.noise_ms
+        done = legacy.value("SELECT count(*) FROM users WHERE name = 'x'")
+        assert 0 <= done < ROWS, "what was committed stays, the rest was not touched"
+        connection.execute(call)
+    assert legacy.query("SELECT id FROM users WHERE name IS DISTINCT FROM 'x'") == []
+
+
 def test_writers_do_not_wait_behind_a_step_that_waits(migrate, legacy):
     for arguments in (["up"], ["down", "--to", "0"]):
         with legacy.connect("legacy") as idle, idle.transaction(), LegacyWriters(legacy) as writers:
-            idle.execute("SELECT FROM patient_profiles LIMIT 1")
+            idle.execute(HOLD_TABLE)
             migrate(legacy, *arguments, "--wait", "2", code=2)
             writers.wait_for_writes(5)
         assert writers.longest_ms < 50 + writers.noise_ms

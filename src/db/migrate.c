@@ -175,7 +175,7 @@ static enum status begin_run(struct connection *connection, const struct migrate
                                         " 'SHA-256 of the file that was applied';"
                                         "COMMENT ON COLUMN intake_migrations.applied_at IS"
                                         " 'NULL while the step, up or down, is not finished'";
-    enum status status = migration_runner_prepare(connection, err);
+    enum status status = migration_runner_prepare(connection, options, err);
     if (status == STATUS_OK) {
         status = take_lock(connection, options, err);
     }

@@ -17,13 +17,15 @@
 
 enum { BACKOFF_MIN_MS = 30, BACKOFF_MAX_MS = 1000, REPORT_AFTER_US = 5000000 };
 
-/* A unit on its way: what to send, and how patient we have been so far. */
-struct attempt {
-    const char *sql;
-    int64_t started_us;
+/* How patient we have been so far. */
+struct patience {
+    int64_t since_us; /* the first failure; 0: none yet */
     int64_t reported_us;
     uint32_t backoff_ms;
 };
+
+/* Raised by intake_archive.for_each_page() when it has been as patient as it may be. */
+static const char sqlstate_gave_way[] = "ITK01";
 
 static enum status run_sql(struct connection *connection, const char *sql, struct err *err)
 {
@@ -33,17 +35,21 @@ static enum status run_sql(struct connection *connection, const char *sql, struc
 
 /*
  * Commits are not flushed one by one, because a lock would be held that long; migrate.c ends each
- * step with one that is. The server notices within seconds that we were killed, and ends with us.
+ * run with one that is. The server notices within seconds that we were killed, and ends with us.
  */
-enum status migration_runner_prepare(struct connection *connection, struct err *err)
+enum status migration_runner_prepare(struct connection *connection,
+                                     const struct migrate_options *options, struct err *err)
 {
-    return run_sql(connection,
-                   "SET synchronous_commit = off;"
-                   "SET client_connection_check_interval = '1s';"
-                   "SET idle_in_transaction_session_timeout = 0;"
-                   "SET statement_timeout = 0;"
-                   "SET client_min_messages = warning;",
-                   err);
+    char settings[320];
+    snprintf(settings, sizeof settings,
+             "SET synchronous_commit = off;"
+             "SET client_connection_check_interval = '1s';"
+             "SET idle_in_transaction_session_timeout = 0;"
+             "SET statement_timeout = 0;"
+             "SET client_min_messages = warning;"
+             "SET intake.wait_limit_ms = %" PRId64,
+             options->wait_limit_ms);
+    return run_sql(connection, settings, err);
 }
 
 static void sleep_ms(uint32_t ms)
@@ -59,26 +65,21 @@ static bool may_pass(const char *sqlstate)
            text_equal(sqlstate, "40001");   /* serialization_failure */
 }
 
-static int64_t waited_ms(const struct attempt *attempt)
-{
-    return (clock_monotonic_us() - attempt->started_us) / 1000;
-}
-
-static void report_wait(struct attempt *attempt, const struct migrate_options *options)
+static void report_wait(struct patience *patience, const struct migrate_options *options)
 {
     const int64_t now_us = clock_monotonic_us();
-    if (options->report == NULL || now_us - attempt->reported_us < REPORT_AFTER_US) {
+    if (options->report == NULL || now_us - patience->reported_us < REPORT_AFTER_US) {
         return;
     }
     char line[96];
     snprintf(line, sizeof line, "  gives way to other transactions, for %" PRId64 " s so far",
-             waited_ms(attempt) / 1000);
+             (now_us - patience->since_us) / 1000000);
     options->report(options->context, line);
-    attempt->reported_us = now_us;
+    patience->reported_us = now_us;
 }
 
 /* Replaces `err` by what an operator needs to find out who is in the way. */
-static enum status give_up(struct connection *connection, const struct attempt *attempt,
+static enum status give_up(struct connection *connection, const struct migrate_options *options,
                            struct err *err)
 {
     static const char oldest[] =
@@ -99,57 +100,60 @@ static enum status give_up(struct connection *connection, const struct attempt *
     return err_set(err, STATUS_UNAVAILABLE,
                    "gave way for %" PRId64 " s and did not get its locks%s; end that and run the "
                    "same command again, it goes on from here",
-                   (waited_ms(attempt) + 999) / 1000, who);
+                   options->wait_limit_ms / 1000, who);
+}
+
+/* Leaves a failed transaction; false when that cannot be. */
+static bool leave_transaction(struct connection *connection)
+{
+    return connection_is_open(connection) &&
+           (PQtransactionStatus(connection_raw(connection)) == PQTRANS_IDLE ||
+            run_sql(connection, "ROLLBACK", NULL) == STATUS_OK);
 }
 
 /*
- * After a failure: STATUS_RETRY when the attempt is to be made again (a pause is over then), what
+ * After a failure: STATUS_RETRY when the same is to be tried again (a pause is over then), what
  * `err` is to say otherwise.
  */
-static enum status after_failure(struct connection *connection, struct attempt *attempt,
+static enum status after_failure(struct connection *connection, struct patience *patience,
                                  enum status status, const struct migrate_options *options,
                                  struct err *err)
 {
     char sqlstate[8];
     snprintf(sqlstate, sizeof sqlstate, "%s", connection_sqlstate(connection));
-    if (!connection_is_open(connection)) {
+    if (!leave_transaction(connection)) {
         return status;
     }
-    if (PQtransactionStatus(connection_raw(connection)) != PQTRANS_IDLE) {
-        const enum status undone = run_sql(connection, "ROLLBACK", NULL);
-        if (undone != STATUS_OK) {
-            return status;
-        }
+    if (text_equal(sqlstate, sqlstate_gave_way)) {
+        return give_up(connection, options, err);
     }
     if (!may_pass(sqlstate)) {
         return status;
     }
-    if (waited_ms(attempt) >= options->wait_limit_ms) {
-        return give_up(connection, attempt, err);
-    }
-    report_wait(attempt, options);
-    /* Jitter: two that met must not meet again. */
-    sleep_ms(attempt->backoff_ms + randombytes_uniform(attempt->backoff_ms));
-    attempt->backoff_ms =
-        attempt->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : attempt->backoff_ms * 2;
-    return STATUS_RETRY;
-}
-
-static struct attempt begin_attempt(const char *sql)
-{
     const int64_t now_us = clock_monotonic_us();
-    return (struct attempt){
-        .sql = sql, .started_us = now_us, .reported_us = now_us, .backoff_ms = BACKOFF_MIN_MS};
+    if (patience->since_us == 0) {
+        *patience = (struct patience){
+            .since_us = now_us, .reported_us = now_us, .backoff_ms = BACKOFF_MIN_MS};
+    }
+    if ((now_us - patience->since_us) / 1000 >= options->wait_limit_ms) {
+        return give_up(connection, options, err);
+    }
+    report_wait(patience, options);
+    /* Jitter: two that met must not meet again. */
+    sleep_ms(patience->backoff_ms + randombytes_uniform(patience->backoff_ms));
+    patience->backoff_ms =
+        patience->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : patience->backoff_ms * 2;
+    return STATUS_RETRY;
 }
 
 static enum status run_patiently(struct connection *connection, const char *sql,
                                  const struct migrate_options *options, struct err *err)
 {
-    struct attempt attempt = begin_attempt(sql);
+    struct patience patience = {0};
     for (;;) {
-        enum status status = run_sql(connection, attempt.sql, err);
+        enum status status = run_sql(connection, sql, err);
         if (status != STATUS_OK) {
-            status = after_failure(connection, &attempt, status, options, err);
+            status = after_failure(connection, &patience, status, options, err);
         }
         if (status != STATUS_RETRY) {
             return status;
@@ -159,27 +163,29 @@ static enum status run_patiently(struct connection *connection, const char *sql,
 
 /*
  * An index built or dropped concurrently waits for other transactions, but nobody waits for it: so
- * it may wait as long as we may. When it fails it leaves an invalid index behind, which the
- * statement before it in the file removes: so the file is begun again.
+ * it may wait, once, as long as we may. When it fails otherwise it leaves an invalid index behind,
+ * which the statement before it in the file removes: so the file is begun again.
  */
 static enum status run_concurrent(struct connection *connection, const char *sql,
-                                  struct attempt *attempt, const struct migrate_options *options,
+                                  struct patience *patience, const struct migrate_options *options,
                                   struct err *err)
 {
     char setting[64];
-    const int64_t left_ms = options->wait_limit_ms - waited_ms(attempt);
-    snprintf(setting, sizeof setting, "SET lock_timeout = %" PRId64, left_ms > 1 ? left_ms : 1);
+    snprintf(setting, sizeof setting, "SET lock_timeout = %" PRId64, options->wait_limit_ms);
     enum status status = run_sql(connection, setting, err);
     if (status == STATUS_OK) {
         status = run_sql(connection, sql, err);
     }
+    if (status != STATUS_OK && text_equal(connection_sqlstate(connection), "55P03")) {
+        return give_up(connection, options, err);
+    }
     return status == STATUS_OK ? STATUS_OK
-                               : after_failure(connection, attempt, status, options, err);
+                               : after_failure(connection, patience, status, options, err);
 }
 
 /* One pass over the units; STATUS_RETRY: begin the file again. */
 static enum status run_units(struct connection *connection, const struct sql_unit *units,
-                             size_t count, struct attempt *concurrent,
+                             size_t count, struct patience *patience,
                              const struct migrate_options *options, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -188,7 +194,7 @@ static enum status run_units(struct connection *connection, const struct sql_uni
             return err_no_memory(err);
         }
         const enum status status = units[i].concurrent
-                                       ? run_concurrent(connection, sql, concurrent, options, err)
+                                       ? run_concurrent(connection, sql, patience, options, err)
                                        : run_patiently(connection, sql, options, err);
         if (status == STATUS_RETRY) {
             return status;
@@ -210,9 +216,9 @@ static enum status run_in_units(struct connection *connection, const struct embe
     if (status != STATUS_OK) {
         return status;
     }
-    struct attempt concurrent = begin_attempt(NULL);
+    struct patience patience = {0};
     do {
-        status = run_units(connection, units, count, &concurrent, options, err);
+        status = run_units(connection, units, count, &patience, options, err);
     } while (status == STATUS_RETRY);
     return status == STATUS_OK ? run_patiently(connection, record, options, err) : status;
 }

@@ -12,7 +12,8 @@
 struct connection;
 
 /* Sets the session up for migrations; once per connection. */
-enum status migration_runner_prepare(struct connection *connection, struct err *err);
+enum status migration_runner_prepare(struct connection *connection,
+                                     const struct migrate_options *options, struct err *err);
 
 /*
  * Runs `file`. One that is a transaction gets `record` (SQL) as its last statement, so that both
