@@ -222,7 +222,7 @@ static void print_outcome_issue(const struct issue *issue, struct strbuf *out)
     strbuf_puts(out, "}],");
     print_member(out, "text", issue->message);
     strbuf_puts(out, "}");
-    if (issue->field[0] != '\0') {
+    if (issue->field[0] != '\0' && !text_starts_with(issue->path, "http.")) {
         strbuf_puts(out, ",\"diagnostics\":");
         struct strbuf text = {0};
         strbuf_printf(&text, "linkId %s", issue->field);

@@ -97,23 +97,13 @@ static bool check_token(struct request *request)
     return true;
 }
 
-static bool is_json(struct view content_type)
-{
-    static const char json[] = "application/json";
-    const size_t len = sizeof json - 1;
-    if (content_type.data == NULL || content_type.len < len ||
-        strncasecmp(content_type.data, json, len) != 0) {
-        return false;
-    }
-    const char *rest = content_type.data + len;
-    rest += strspn(rest, " \t");
-    return *rest == '\0' || *rest == ';';
-}
-
 static bool check_content(struct request *request)
 {
-    if (request->route->json_body && !is_json(request->headers.content_type)) {
-        reply_problem(request, 415, "The body must be application/json.");
+    if (!route_takes_type(request->route, request->headers.content_type)) {
+        struct strbuf detail = {0};
+        strbuf_printf(&detail, "The body must be %s.", request->route->body_types[0]);
+        reply_problem(request, 415, detail.data);
+        strbuf_finish(&detail);
         return false;
     }
     if (request->headers.content_length > (int64_t)admit_body_limit(request)) {
@@ -132,15 +122,17 @@ static bool check_query(struct request *request)
     }
     struct issues issues = {0};
     for (size_t i = 0; i < target->query_count; i++) {
+        AUTO(strbuf_finish) struct strbuf path = {0};
+        strbuf_printf(&path, "http.%s", target->query[i].name);
         const char *name = target->query[i].name;
         size_t k = 0;
         while (known[k] != NULL && strcmp(known[k], name) != 0) {
             k++;
         }
         if (known[k] == NULL) {
-            issues_add(&issues, "unknownParameter", name, NULL, "There is no such parameter.");
+            issues_add(&issues, "unknownParameter", name, path.data, "There is no such parameter.");
         } else if (target_query(target, name) != target->query[i].value) {
-            issues_add(&issues, "maxCount", name, NULL, "This parameter is there twice.");
+            issues_add(&issues, "maxCount", name, path.data, "This parameter is there twice.");
         }
     }
     const bool fine = issues_are_none(&issues);

@@ -12,48 +12,45 @@
 #include "intake/http/request.h"
 
 static const char problem_type[] = "application/problem+json";
+static const char fhir_type[] = "application/fhir+json";
 
 /* The problems that we send: `type` is urn:intake:problem: and the slug. */
-static const struct {
+static const struct problem {
     unsigned status;
     const char *slug;
     const char *title;
+    const char *issue_type; /* FHIR R4 issue-type */
 } problems[] = {
-    {400, "bad-request", "Bad Request"},
-    {401, "unauthorized", "Unauthorized"},
-    {403, "forbidden", "Forbidden"},
-    {404, "not-found", "Not Found"},
-    {405, "method-not-allowed", "Method Not Allowed"},
-    {409, "conflict", "Conflict"},
-    {412, "precondition-failed", "Precondition Failed"},
-    {413, "content-too-large", "Content Too Large"},
-    {415, "unsupported-media-type", "Unsupported Media Type"},
-    {417, "expectation-failed", "Expectation Failed"},
-    {422, "unprocessable-content", "Unprocessable Content"},
-    {429, "too-many-requests", "Too Many Requests"},
-    {431, "header-fields-too-large", "Request Header Fields Too Large"},
-    {500, "internal-error", "Internal Server Error"},
-    {503, "service-unavailable", "Service Unavailable"},
+    {400, "bad-request", "Bad Request", "invalid"},
+    {401, "unauthorized", "Unauthorized", "login"},
+    {403, "forbidden", "Forbidden", "forbidden"},
+    {404, "not-found", "Not Found", "not-found"},
+    {405, "method-not-allowed", "Method Not Allowed", "not-supported"},
+    {409, "conflict", "Conflict", "conflict"},
+    {412, "precondition-failed", "Precondition Failed", "conflict"},
+    {413, "content-too-large", "Content Too Large", "too-long"},
+    {415, "unsupported-media-type", "Unsupported Media Type", "not-supported"},
+    {417, "expectation-failed", "Expectation Failed", "not-supported"},
+    {422, "unprocessable-content", "Unprocessable Content", "processing"},
+    {429, "too-many-requests", "Too Many Requests", "throttled"},
+    {500, "internal-error", "Internal Server Error", "exception"},
+    {503, "service-unavailable", "Service Unavailable", "transient"},
 };
+
+static const struct problem *find_problem(unsigned status)
+{
+    static const struct problem other = {0, "error", "Error", "processing"};
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
+        if (problems[i].status == status) {
+            return &problems[i];
+        }
+    }
+    return &other;
+}
 
 const char *reply_status_title(unsigned status)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
-        if (problems[i].status == status) {
-            return problems[i].title;
-        }
-    }
-    return "Error";
-}
-
-static const char *problem_slug(unsigned status)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
-        if (problems[i].status == status) {
-            return problems[i].slug;
-        }
-    }
-    return "error";
+    return find_problem(status)->title;
 }
 
 void reply_finish(struct reply *reply)
@@ -85,6 +82,11 @@ void reply_json(struct request *request, unsigned status, struct strbuf *body)
     reply_body(request, status, "application/json", body);
 }
 
+void reply_fhir(struct request *request, unsigned status, struct strbuf *body)
+{
+    reply_body(request, status, fhir_type, body);
+}
+
 void reply_empty(struct request *request, unsigned status)
 {
     struct reply *reply = &request->reply;
@@ -110,12 +112,42 @@ void reply_header(struct request *request, const char *name, const char *format,
     }
 }
 
+/* Whether the request is for the FHIR interface, of which every answer is a resource. */
+static bool is_fhir(const struct request *request)
+{
+    return request->target.segments_count > 0 && text_equal(request->target.segments[0], "fhir");
+}
+
+/* An OperationOutcome with the request's id, as far as there are no issues that say more. */
+static void put_outcome(struct request *request, unsigned status, const char *detail,
+                        const struct issues *issues)
+{
+    const struct problem *problem = find_problem(status);
+    const char *text = detail != NULL ? detail : problem->title;
+    struct strbuf body = {0};
+    if (issues != NULL) {
+        issues_print_operation_outcome(issues, &body);
+    } else {
+        strbuf_printf(&body,
+                      "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"error\","
+                      "\"code\":\"%s\",\"details\":{\"text\":",
+                      problem->issue_type);
+        strbuf_json_string(&body, text, strlen(text));
+        strbuf_printf(&body, "},\"diagnostics\":\"request %s\"}]}", request->id);
+    }
+    reply_fhir(request, status, &body);
+}
+
 static void put_problem(struct request *request, unsigned status, const char *detail,
                         const struct issues *issues)
 {
+    if (is_fhir(request)) {
+        put_outcome(request, status, detail, issues);
+        return;
+    }
     struct strbuf body = {0};
     strbuf_printf(&body, "{\"type\":\"urn:intake:problem:%s\",\"title\":\"%s\",\"status\":%u",
-                  problem_slug(status), reply_status_title(status), status);
+                  find_problem(status)->slug, reply_status_title(status), status);
     if (detail != NULL) {
         strbuf_puts(&body, ",\"detail\":");
         strbuf_json_string(&body, detail, strlen(detail));

@@ -2,6 +2,7 @@
 #include "intake/http/route.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool path_fits(const char *pattern, const struct target *target, const char **params)
 {
@@ -81,6 +82,29 @@ void route_print_methods(const struct route_table *table, const char *path, stru
         }
     }
     strbuf_puts(out, "OPTIONS");
+}
+
+/* Whether `content_type` is that media type (RFC 9110 section 8.3.1). */
+static bool is_type(struct view content_type, const char *type)
+{
+    const size_t len = strlen(type);
+    if (content_type.data == NULL || content_type.len < len ||
+        strncasecmp(content_type.data, type, len) != 0) {
+        return false;
+    }
+    const char *rest = content_type.data + len;
+    rest += strspn(rest, " \t");
+    return *rest == '\0' || *rest == ';';
+}
+
+bool route_takes_type(const struct route *route, struct view content_type)
+{
+    for (size_t i = 0; i < ROUTE_BODY_TYPES_MAX && route->body_types[i] != NULL; i++) {
+        if (is_type(content_type, route->body_types[i])) {
+            return true;
+        }
+    }
+    return route->body_types[0] == NULL;
 }
 
 bool route_is_guarded(const struct route *route, const struct config *config)

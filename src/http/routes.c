@@ -23,7 +23,7 @@ static const struct route rows[] = {
         .roles = ROLE_INTAKE | ROLE_ADMIN,
         .guarded_when = submissions_are_guarded,
         .takes_body = true,
-        .json_body = true,
+        .body_types = {"application/json"},
         .handle = handle_submissions_post,
     },
     {

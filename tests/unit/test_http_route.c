@@ -60,6 +60,33 @@ static void test_the_earlier_row_wins(void **state)
     assert_ptr_equal(find("GET", "/v1/things/export").route, &rows[EXPORT]);
 }
 
+static void test_a_body_has_one_of_the_route_s_types(void **state)
+{
+    (void)state;
+    const struct route route = {.body_types = {"application/fhir+json", "application/json"}};
+    static const struct {
+        const char *type;
+        bool taken;
+    } cases[] = {
+        {"application/json", true},
+        {"Application/JSON", true},
+        {"application/fhir+json", true},
+        {"application/json; charset=utf-8", true},
+        {"application/json ;x=y", true},
+        {"application/jsonx", false},
+        {"application/fhir", false},
+        {"text/plain", false},
+        {"", false},
+        {"text/plain, application/json", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct view type = {cases[i].type, strlen(cases[i].type)};
+        assert_int_equal(route_takes_type(&route, type), cases[i].taken);
+    }
+    assert_false(route_takes_type(&route, (struct view){0}));
+    assert_true(route_takes_type(&rows[LIST], (struct view){0}));
+}
+
 static void test_head_comes_with_get(void **state)
 {
     (void)state;
@@ -127,7 +154,7 @@ static void test_the_programs_table_is_sound(void **state)
         assert_non_null(row->handle);
         assert_true(row->path[0] == '/');
         assert_true(wire_is_token(row->method, strlen(row->method)));
-        assert_true(!row->json_body || row->takes_body);
+        assert_true(row->body_types[0] == NULL || row->takes_body);
         assert_true(row->guarded_when == NULL || row->roles != 0);
         for (size_t k = 0; k < i; k++) {
             assert_false(strcmp(row->path, routes.rows[k].path) == 0 &&
@@ -162,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_path_and_method_find_their_row),
         cmocka_unit_test(test_parameters_are_what_stands_in_the_braces),
         cmocka_unit_test(test_the_earlier_row_wins),
+        cmocka_unit_test(test_a_body_has_one_of_the_route_s_types),
         cmocka_unit_test(test_head_comes_with_get),
         cmocka_unit_test(test_another_method_is_not_allowed),
         cmocka_unit_test(test_other_paths_have_no_row),

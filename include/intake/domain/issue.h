@@ -19,9 +19,11 @@ enum issue_severity { ISSUE_FATAL, ISSUE_ERROR, ISSUE_WARNING, ISSUE_INFORMATION
 
 struct issue {
     enum issue_severity severity;
-    const char *code;    /* static: "required", "invalidAnswerType", "placeholder", … */
-    const char *field;   /* the field of the body, or the linkId; never NULL */
-    const char *path;    /* FHIRPath to the element, "QuestionnaireResponse.item[0]"; or "" */
+    const char *code;  /* static: "required", "invalidAnswerType", "placeholder", … */
+    const char *field; /* the field of the body, or the linkId; never NULL */
+    /* FHIRPath to the element, "QuestionnaireResponse.item[0]"; "http.NAME" for a parameter of the
+     * query (then `field` is no linkId); or "". */
+    const char *path;
     const char *message; /* one sentence that a patient understands */
 };
 

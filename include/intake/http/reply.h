@@ -50,7 +50,13 @@ void reply_empty(struct request *request, unsigned status);
 void reply_header(struct request *request, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* problem+json (RFC 9457). `detail` is one sentence, copied, or NULL. */
+/* What every resource of FHIR is sent as. */
+void reply_fhir(struct request *request, unsigned status, struct strbuf *body);
+
+/*
+ * problem+json (RFC 9457); below /fhir an OperationOutcome. `detail` is one sentence, copied, or
+ * NULL.
+ */
 void reply_problem(struct request *request, unsigned status, const char *detail);
 
 /* The same with `errors`, from all issues that there are. */

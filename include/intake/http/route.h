@@ -16,7 +16,7 @@
 struct connection;
 struct request;
 
-enum { ROUTE_PARAMS_MAX = 2 };
+enum { ROUTE_PARAMS_MAX = 2, ROUTE_BODY_TYPES_MAX = 2 };
 
 enum route_runs {
     ROUTE_INLINE,   /* on the HTTP thread: must not wait for anything */
@@ -38,9 +38,10 @@ struct route {
     bool (*guarded_when)(const struct config *config);
     enum route_runs runs; /* a guarded route always runs on an executor thread */
     bool takes_body;      /* up to http.body_max_bytes; other routes take none */
-    bool json_body;       /* Content-Type must be application/json */
     bool unlimited;       /* the per-address rate does not count: probes */
     bool quiet;           /* logged at debug level: probes */
+    /* The media types that a body may have, at most ROUTE_BODY_TYPES_MAX. None: any. */
+    const char *body_types[ROUTE_BODY_TYPES_MAX];
     /* Names of the query parameters, each at most once; others are 400. NULL: none is read. */
     const char *const *query;
     /*
@@ -69,6 +70,9 @@ struct route_match route_find(const struct route_table *table, const char *metho
 
 /* Appends the methods of that path, "GET, HEAD, OPTIONS"; for a NULL path, all of the table. */
 void route_print_methods(const struct route_table *table, const char *path, struct strbuf *out);
+
+/* Whether a Content-Type, with its parameters or without, is one that the route takes. */
+bool route_takes_type(const struct route *route, struct view content_type);
 
 bool route_is_guarded(const struct route *route, const struct config *config);
 
