@@ -81,7 +81,7 @@ def test_postgresql_restarts_under_load(start_intake, postgres, database, mode):
     load.wait_for_more()
     all_processed(database, load.stop())
     consistent(database)
-    assert intake.client().get("/health/ready").status_code == 200
+    eventually(lambda: intake.client().get("/health/ready").status_code == 200)
 
 
 @pytest.mark.threaded

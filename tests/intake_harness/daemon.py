@@ -23,7 +23,7 @@ def scrubbed_environment(extra=None):
     environment.update({
         "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:strict_string_checks=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-        "TSAN_OPTIONS": f"halt_on_error=1:exitcode=66:suppressions={ROOT}/tests/tsan.supp",
+        "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
     })
     environment.update(extra or {})
     return environment
