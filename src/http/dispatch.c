@@ -36,6 +36,27 @@ static struct http_connection *connection_of(struct MHD_Connection *connection)
     return info == NULL ? NULL : info->socket_context;
 }
 
+/* One of the counts that a drain waits for has come to 0. */
+static void wake_drain(struct dispatch *dispatch)
+{
+    if (atomic_load(&dispatch->draining)) {
+        pthread_mutex_lock(&dispatch->idle_mutex);
+        pthread_cond_broadcast(&dispatch->idle);
+        pthread_mutex_unlock(&dispatch->idle_mutex);
+    }
+}
+
+/* The connection's first request has begun, or it ends without one. */
+static void hear(struct dispatch *dispatch, struct http_connection *own)
+{
+    if (!own->heard) {
+        own->heard = true;
+        if (atomic_fetch_sub(&dispatch->unheard, 1) == 1) {
+            wake_drain(dispatch);
+        }
+    }
+}
+
 void dispatch_connection(void *context, struct MHD_Connection *connection, void **socket_context,
                          enum MHD_ConnectionNotificationCode code)
 {
@@ -53,6 +74,7 @@ void dispatch_connection(void *context, struct MHD_Connection *connection, void 
             dispatch->deadlines, &own->deadline,
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
         observe_connections(dispatch->observe, 1);
+        atomic_fetch_add(&dispatch->unheard, 1);
         *socket_context = own;
         return;
     }
@@ -67,6 +89,7 @@ void dispatch_connection(void *context, struct MHD_Connection *connection, void 
         observe_timeout(dispatch->observe, phase, id);
     }
     observe_connections(dispatch->observe, -1);
+    hear(dispatch, own);
     free(own);
     *socket_context = NULL;
 }
@@ -110,11 +133,12 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     request->counted = true;
     atomic_fetch_add(&dispatch->in_flight, 1);
     observe_in_flight(dispatch->observe, 1);
+    struct http_connection *own = connection_of(request->connection);
+    hear(dispatch, own);
     if (!deadline_enter(request->deadline, DEADLINE_BODY)) {
         return MHD_NO;
     }
     request->stage = REQUEST_BODY;
-    const struct http_connection *own = connection_of(request->connection);
     admit(request, method, version, &own->peer);
 
     const struct wire_headers *headers = &request->headers;
@@ -283,10 +307,7 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
     (void)deadline_enter(request->deadline, DEADLINE_IDLE);
     const bool counted = request->counted;
     request_destroy(request);
-    if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1 &&
-        atomic_load(&dispatch->draining)) {
-        pthread_mutex_lock(&dispatch->idle_mutex);
-        pthread_cond_broadcast(&dispatch->idle);
-        pthread_mutex_unlock(&dispatch->idle_mutex);
+    if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1) {
+        wake_drain(dispatch);
     }
 }

@@ -27,6 +27,11 @@ enum { OTHER_DESCRIPTORS = 128 };
 enum { LINGER_MS = 2000 };
 /* What requests that were just completed may take to be sent, before they are cut. */
 enum { STOP_WAIT_MS = 2000 };
+/*
+ * What libmicrohttpd may still be accepting when it is told not to; and how long somebody who was
+ * accepted may take for a first request, before the end.
+ */
+enum { ACCEPTING_MS = 20, UNHEARD_WAIT_MS = 1000 };
 
 struct server {
     struct dispatch dispatch;
@@ -227,15 +232,34 @@ void server_quiesce(struct server *server)
     }
 }
 
+static struct timespec after_ms(int64_t wait_ms)
+{
+    const int64_t end_us = clock_monotonic_us() + wait_ms * 1000;
+    return (struct timespec){.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+}
+
+/* Waits until the count is 0, or the end. Mutex held. */
+static void wait_for_none(struct dispatch *dispatch, _Atomic size_t *count,
+                          const struct timespec *end)
+{
+    while (atomic_load(count) > 0 &&
+           pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, end) == 0) {
+    }
+}
+
 bool server_drain(struct server *server, int64_t limit_ms)
 {
     struct dispatch *dispatch = &server->dispatch;
-    const int64_t end_us = clock_monotonic_us() + limit_ms * 1000;
-    const struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = end_us % 1000000 * 1000};
+    const struct timespec end = after_ms(limit_ms);
     pthread_mutex_lock(&dispatch->idle_mutex);
-    while (atomic_load(&dispatch->in_flight) > 0 &&
-           pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &end) == 0) {
+    if (!dispatch->refusing) {
+        const struct timespec accepted = after_ms(ACCEPTING_MS);
+        while (pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &accepted) == 0) {
+        }
+        const struct timespec heard = after_ms(UNHEARD_WAIT_MS);
+        wait_for_none(dispatch, &dispatch->unheard, &heard);
     }
+    wait_for_none(dispatch, &dispatch->in_flight, &end);
     pthread_mutex_unlock(&dispatch->idle_mutex);
     pthread_rwlock_wrlock(&dispatch->work_lock);
     dispatch->refusing = true;

@@ -35,7 +35,8 @@ struct dispatch {
     bool refusing;              /* under work_lock: handlers are not called any more */
     _Atomic bool draining;      /* every reply closes its connection */
     _Atomic size_t in_flight;
-    pthread_mutex_t idle_mutex; /* for `idle`, signalled when nothing is in flight while draining */
+    _Atomic size_t unheard;     /* connections that were accepted and have asked nothing yet */
+    pthread_mutex_t idle_mutex; /* for `idle`, signalled when one of the two is 0 while draining */
     pthread_cond_t idle;
 };
 
@@ -43,6 +44,7 @@ struct dispatch {
 struct http_connection {
     struct deadline_entry deadline;
     struct client_address peer;
+    bool heard; /* it has asked something: no more of dispatch->unheard */
 };
 
 /* libmicrohttpd's callbacks; the context is the struct dispatch. */
