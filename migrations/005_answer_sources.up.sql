@@ -8,7 +8,7 @@ SELECT intake_archive.prepare_to_alter('medical_backgrounds');
 SELECT intake_archive.discard_unfinished_parking('medical_backgrounds', 'medical_backgrounds_005');
 ALTER TABLE medical_backgrounds ADD COLUMN IF NOT EXISTS answer_sources jsonb NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN medical_backgrounds.answer_sources IS
-    'What a booking wrote into medical_data: {linkId: {"booking_uid", "value"}}';
+    'What each booking wrote into medical_data: {booking_uid: {linkId: value}}';
 COMMIT;
 
 CALL intake_archive.restore_columns('medical_backgrounds', 'medical_backgrounds_005', '{answer_sources}',

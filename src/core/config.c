@@ -35,8 +35,10 @@ static const struct key keys[] = {
      "Address to listen on, IPv4 or IPv6. Unused when systemd hands over a socket."},
     {"http", "port", KEY_NUMBER, false, AT(http, port), "8080", 0, 65535,
      "TCP port; 0 takes a free one, which the log names."},
-    {"http", "threads", KEY_NUMBER, false, AT(http, threads), "2", 1, 64,
-     "Threads that parse, validate and reply. None of them ever waits for the database."},
+    {"http", "threads", KEY_NUMBER, false, AT(http, threads), "1", 1, 64,
+     "Threads that parse, validate and reply. None of them ever waits for the database, so that "
+     "one\n"
+     "# does for ten thousand posts a second; more make smaller batches."},
     {"http", "connections_max", KEY_NUMBER, false, AT(http, connections_max), "10000", 1, 1000000,
      "Connections open at once; further ones wait to be accepted."},
     {"http", "connections_per_address_max", KEY_NUMBER, false,

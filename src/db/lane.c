@@ -217,13 +217,10 @@ static void pause_lane(struct lanes *lanes)
     pthread_mutex_unlock(&lanes->mutex);
 }
 
-/* Lets go of the keys, then tells everyone; what was only put off goes back to the queue. */
-static void settle_written(struct lane *lane, struct submission_write **writes, size_t count)
+/* Moves what was put off to the front and counts it. */
+static size_t put_off_first(struct submission_write **writes, size_t count)
 {
-    struct lanes *lanes = lane->lanes;
     size_t later = 0;
-    pthread_mutex_lock(&lanes->mutex);
-    lanes->lost_at_us = 0;
     for (size_t i = 0; i < count; i++) {
         if (writes[i]->outcome == SUBMISSION_LATER) {
             struct submission_write *swap = writes[later];
@@ -231,9 +228,19 @@ static void settle_written(struct lane *lane, struct submission_write **writes, 
             writes[i] = swap;
         }
     }
-    give_back(lanes, writes, later);
-    metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)later);
-    for (size_t i = later; i < count; i++) {
+    return later;
+}
+
+/* They are committed: lets go of their keys, then tells everyone. */
+static void settle_written(struct lanes *lanes, struct submission_write *const *writes,
+                           size_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    pthread_mutex_lock(&lanes->mutex);
+    lanes->lost_at_us = 0;
+    for (size_t i = 0; i < count; i++) {
         hold_keys(lanes, writes[i], -1);
     }
     if (lanes->first != NULL) {
@@ -241,10 +248,11 @@ static void settle_written(struct lane *lane, struct submission_write **writes, 
     }
     pthread_mutex_unlock(&lanes->mutex);
 
-    if (later < count && lanes->options.committed != NULL) {
+    metric_observe(lanes->batch_size, 0, (int64_t)count);
+    if (lanes->options.committed != NULL) {
         lanes->options.committed(lanes->options.context);
     }
-    for (size_t i = later; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         metric_add(lanes->outcomes, writes[i]->outcome, 1);
         writes[i]->done(writes[i], STATUS_OK, NULL);
     }
@@ -279,18 +287,27 @@ static void note_failure(struct lanes *lanes, enum status status)
 }
 
 /*
- * Writes entries in one transaction. One whose data the database refuses is found by halving, so
- * that it costs its neighbours a few transactions and not one each.
+ * Writes entries in one transaction: first as new, and what is not with the statement for all. One
+ * whose data the database refuses is found by halving, so that it costs its neighbours a few
+ * transactions and not one each.
  */
-static void write_entries(struct lane *lane, struct submission_write **writes, size_t count)
+static void write_entries(struct lane *lane, bool only_new, struct submission_write **writes,
+                          size_t count)
 {
     struct lanes *lanes = lane->lanes;
     struct err err = {0};
-    const enum status status = submission_write_batch(lane->connection, lane->writer, writes, count,
-                                                      first_deadline(writes, count), &err);
+    const enum status status =
+        submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
+                               first_deadline(writes, count), &err);
     if (status == STATUS_OK) {
-        metric_observe(lanes->batch_size, 0, (int64_t)count);
-        settle_written(lane, writes, count);
+        const size_t later = put_off_first(writes, count);
+        settle_written(lanes, writes + later, count - later);
+        if (later > 0 && only_new) {
+            write_entries(lane, false, writes, later);
+        } else if (later > 0) {
+            metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)later);
+            return_to_queue(lanes, writes, later);
+        }
         return;
     }
     note_failure(lanes, status);
@@ -316,8 +333,8 @@ static void write_entries(struct lane *lane, struct submission_write **writes, s
         settle_refused(lanes, writes[0], &err);
         return;
     }
-    write_entries(lane, writes, count / 2);
-    write_entries(lane, writes + count / 2, count - count / 2);
+    write_entries(lane, only_new, writes, count / 2);
+    write_entries(lane, only_new, writes + count / 2, count - count / 2);
 }
 
 /* Makes the connection; while that fails, refuses what becomes late and pauses. */
@@ -391,7 +408,7 @@ static void *run_lane(void *arg)
         (void)err_set(&err, STATUS_UNAVAILABLE, "waited too long to be written");
         refuse_all(late, &err);
         if (count > 0) {
-            write_entries(&lane, lane.batch, count);
+            write_entries(&lane, true, lane.batch, count);
         }
     }
     free(lane.batch);

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "intake/core/text.h"
 #include "intake/domain/answer_tree.h"
 
 static json_t *object_or_new(json_t *object)
@@ -41,53 +40,38 @@ void background_finish(struct background *background)
 }
 
 /* Whether what stands under `link_id` is what this booking wrote, untouched since. */
-static bool is_own(const struct background *background, const char *link_id,
-                   const char *booking_uid)
+static bool is_own(const struct background *background, const char *link_id, const json_t *wrote)
 {
-    const json_t *source = json_object_get(background->sources, link_id);
-    const char *writer = json_string_value(json_object_get(source, "booking_uid"));
-    return writer != NULL && text_equal(writer, booking_uid) &&
-           json_equal(json_object_get(source, "value"), json_object_get(background->data, link_id));
+    const json_t *before = json_object_get(wrote, link_id);
+    return before != NULL && json_equal(before, json_object_get(background->data, link_id));
 }
 
 /* The functions of jansson used here return 0, or -1 when memory is out. */
-static int set_answer(struct background *background, const char *link_id, const char *booking_uid,
-                      json_t *value)
+static int set_answer(struct background *background, const char *link_id, json_t *value)
 {
-    json_t *source = json_pack("{s:s, s:O}", "booking_uid", booking_uid, "value", value);
-    if (source == NULL) {
-        return -1;
-    }
-    int failed = json_object_set(background->data, link_id, value);
-    failed |= json_object_set(background->set, link_id, value);
-    failed |= json_object_set(background->set_sources, link_id, source);
-    failed |= json_object_set_new(background->sources, link_id, source);
     (void)json_object_del(background->removed, link_id);
-    return failed;
+    return json_object_set(background->data, link_id, value) |
+           json_object_set(background->set, link_id, value);
 }
 
 static int remove_answer(struct background *background, const char *link_id)
 {
-    const int failed = json_object_set_new(background->removed, link_id, json_true());
     (void)json_object_del(background->set, link_id);
-    (void)json_object_del(background->set_sources, link_id);
     (void)json_object_del(background->data, link_id);
-    return failed;
+    return json_object_set_new(background->removed, link_id, json_true());
 }
 
 /* What this booking wrote before and does not answer any more goes. */
-static int remove_withdrawn(struct background *background, const char *booking_uid,
+static int remove_withdrawn(struct background *background, const json_t *wrote,
                             const json_t *answers)
 {
     int failed = 0;
     const char *link_id;
-    json_t *source;
-    void *next;
-    json_object_foreach_safe(background->sources, next, link_id, source)
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)wrote, link_id, value)
     {
-        if (json_object_get(answers, link_id) == NULL && is_own(background, link_id, booking_uid)) {
+        if (json_object_get(answers, link_id) == NULL && is_own(background, link_id, wrote)) {
             failed |= remove_answer(background, link_id);
-            failed |= json_object_del(background->sources, link_id);
         }
     }
     return failed;
@@ -96,19 +80,29 @@ static int remove_withdrawn(struct background *background, const char *booking_u
 enum status background_merge(struct background *background, const char *booking_uid,
                              const json_t *answers, json_t *contradictions, struct err *err)
 {
-    int failed = remove_withdrawn(background, booking_uid, answers);
+    const json_t *wrote = json_object_get(background->sources, booking_uid);
+    json_auto_t *writes = json_object();
+    int failed = remove_withdrawn(background, wrote, answers);
     const char *link_id;
     json_t *posted;
     json_object_foreach((json_t *)(uintptr_t)answers, link_id, posted)
     {
         json_t *stored = json_object_get(background->data, link_id);
-        if (json_is_unanswered(stored) || is_own(background, link_id, booking_uid)) {
-            failed |= set_answer(background, link_id, booking_uid, posted);
-        } else if (!json_equal(stored, posted)) {
-            failed |= json_array_append_new(
-                contradictions,
-                json_pack("{s:s, s:O, s:O}", "field", link_id, "stored", stored, "posted", posted));
+        const bool own = is_own(background, link_id, wrote);
+        if (!own && !json_is_unanswered(stored)) {
+            if (!json_equal(stored, posted)) {
+                failed |= json_array_append_new(contradictions,
+                                                json_pack("{s:s, s:O, s:O}", "field", link_id,
+                                                          "stored", stored, "posted", posted));
+            }
+            continue;
+        }
+        failed |= json_object_set(writes, link_id, posted);
+        if (!own || !json_equal(stored, posted)) {
+            failed |= set_answer(background, link_id, posted);
         }
     }
+    failed |= json_object_set(background->set_sources, booking_uid, writes);
+    failed |= json_object_set(background->sources, booking_uid, writes);
     return failed == 0 ? STATUS_OK : err_no_memory(err);
 }

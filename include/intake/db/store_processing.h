@@ -53,7 +53,7 @@ struct background_row {
     char profile_id[UUID_TEXT_SIZE];
     bool deleted;
     struct view medical_data;   /* JSON object */
-    struct view answer_sources; /* JSON object: linkId -> {booking_uid, value} */
+    struct view answer_sources; /* JSON object: booking_uid -> {linkId -> value} */
 };
 
 /* Locks and reads the backgrounds of these profiles; those without one are not in the result. */
@@ -65,8 +65,8 @@ void processing_background(const PGresult *result, int row, struct background_ro
 struct background_write {
     const char *profile_id;
     const char *answers; /* object: linkId -> value, put into medical_data */
-    const char *sources; /* object: linkId -> source, put into answer_sources */
-    const char *removed; /* array of linkIds that go */
+    const char *sources; /* object: booking_uid -> what it wrote, put into answer_sources */
+    const char *removed; /* array of linkIds that leave medical_data */
     int32_t age;         /* for a profile that has none; -1: not known */
 };
 

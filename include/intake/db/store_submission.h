@@ -1,10 +1,11 @@
 /*
- * users, patient_profiles, medical_questionnaire_submissions and submission_revisions: the one
- * statement that writes them all, for many submissions at once.
+ * users, patient_profiles, medical_questionnaire_submissions and submission_revisions: the
+ * statements that write them all, for many submissions at once.
  */
 #ifndef INTAKE_DB_STORE_SUBMISSION_H
 #define INTAKE_DB_STORE_SUBMISSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,11 +68,12 @@ void submission_writer_destroy(struct submission_writer *writer);
 extern const struct statement_list submission_write_statements;
 
 /*
- * Writes all of them in one transaction and sets what came of each. No two of them may name the
- * same booking, e-mail or phone. Failures as connection_execute().
+ * Writes them in one transaction and sets what came of each. With `only_new`, those whose booking
+ * and person are both new are written, quickly, and the others become SUBMISSION_LATER. No two of
+ * them may name the same booking, e-mail or phone. Failures as connection_execute().
  */
 enum status submission_write_batch(struct connection *connection, struct submission_writer *writer,
-                                   struct submission_write *const *writes, size_t count,
-                                   int64_t deadline_us, struct err *err);
+                                   bool only_new, struct submission_write *const *writes,
+                                   size_t count, int64_t deadline_us, struct err *err);
 
 #endif

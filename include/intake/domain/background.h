@@ -13,16 +13,16 @@
 #include "intake/core/err.h"
 
 /*
- * A background while answers are merged into it. `data` is linkId -> value; `sources` tells for
- * what a booking wrote {"booking_uid":…,"value":…}, so that a value which somebody else changed
- * since is known as theirs. `set`, `set_sources` and `removed` collect the changes.
+ * A background while answers are merged into it. `data` is linkId -> value; `sources` is
+ * booking_uid -> what that booking wrote, {linkId -> value}, so that a value which somebody else
+ * changed since is known as theirs. `set`, `set_sources` and `removed` collect the changes.
  */
 struct background {
     json_t *data;
     json_t *sources;
     json_t *set;
     json_t *set_sources;
-    json_t *removed; /* an object whose keys are the linkIds */
+    json_t *removed; /* an object whose keys are the linkIds that go */
 };
 
 /* Takes both objects over; NULL stands for an empty one. STATUS_NO_MEMORY leaves nothing behind. */
