@@ -5,10 +5,12 @@ import os
 import re
 import signal
 import subprocess
+import threading
 
 import psycopg
 import pytest
 
+from intake_harness.bodies import minimal
 from intake_harness.daemon import ROOT, run_command, scrubbed_environment
 from intake_harness.legacy import LegacyWriters, load
 from intake_harness.waiting import eventually
@@ -466,3 +468,35 @@ def test_every_table_of_ours_and_every_column_in_it_that_is_not_plain_has_a_comm
            AND a.attrelid::regclass::text IN ('medical_questionnaire_submissions', 'submission_revisions', 'audit_log')
            AND col_description(a.attrelid, a.attnum) IS NULL""")
     assert columns == []
+
+
+def test_the_daemon_at_work_loses_nothing_to_a_step_back_and_forward(
+        migrate, database, start_intake):
+    """What needs a table that is parked is refused for now, and what was acknowledged is there."""
+    daemon = start_intake({"worker.poll_ms": 100, "worker.lease_ms": 1000, "lane.deadline_ms": 1000})
+    stop, acknowledged, refused, other = threading.Event(), [], [], []
+
+    def post():
+        client = daemon.client()
+        while not stop.is_set():
+            body = minimal()
+            status = client.submit(body).status_code
+            {201: acknowledged, 503: refused}.get(status, other).append((body["booking_uid"], status))
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        for to in (6, 4, 2, 0):
+            eventually(lambda seen=len(acknowledged): len(acknowledged) > seen + 5 or other, 30, "submissions")
+            migrate(database, "down", "--to", str(to))
+            migrate(database, "up")
+        eventually(lambda seen=len(acknowledged): len(acknowledged) > seen + 5 or other, 30, "submissions")
+    finally:
+        stop.set()
+        thread.join()
+    assert not other, other
+    stored = {row["booking_uid"]: row for row in database.query("""
+        SELECT s.booking_uid, u.email FROM medical_questionnaire_submissions AS s
+          JOIN patient_profiles AS p ON p.id = s.patient_profile_id JOIN users AS u ON u.id = p.user_id""")}
+    assert [uid for uid, _ in acknowledged if uid not in stored] == []
+    daemon.wait_processed(*[uid for uid, _ in acknowledged])

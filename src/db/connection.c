@@ -91,12 +91,16 @@ static const struct {
     bool closes; /* the link is of no use any more */
     bool quotes; /* the server's primary message is free of row data */
 } sqlstate_map[] = {
-    {"40001", STATUS_RETRY, false, true},       /* serialization_failure */
-    {"40P01", STATUS_RETRY, false, true},       /* deadlock_detected */
-    {"55P03", STATUS_RETRY, false, true},       /* lock_not_available */
-    {"23505", STATUS_RETRY, false, false},      /* unique_violation: a race with another writer */
-    {"40003", STATUS_UNKNOWN, true, true},      /* statement_completion_unknown */
-    {"25006", STATUS_UNAVAILABLE, true, true},  /* read_only_sql_transaction: not the primary */
+    {"40001", STATUS_RETRY, false, true},      /* serialization_failure */
+    {"40P01", STATUS_RETRY, false, true},      /* deadlock_detected */
+    {"55P03", STATUS_RETRY, false, true},      /* lock_not_available */
+    {"23505", STATUS_RETRY, false, false},     /* unique_violation: a race with another writer */
+    {"40003", STATUS_UNKNOWN, true, true},     /* statement_completion_unknown */
+    {"25006", STATUS_UNAVAILABLE, true, true}, /* read_only_sql_transaction: not the primary */
+    /* A table or column that a migration has taken back, or not brought yet. */
+    {"42P01", STATUS_UNAVAILABLE, false, true}, /* undefined_table */
+    {"42703", STATUS_UNAVAILABLE, false, true}, /* undefined_column */
+    {"42P10", STATUS_UNAVAILABLE, false, true}, /* ON CONFLICT without its unique index */
     {"57014", STATUS_UNAVAILABLE, false, true}, /* query_canceled: a time-out */
     {"57", STATUS_UNAVAILABLE, true, true},     /* operator intervention */
     {"08", STATUS_UNAVAILABLE, true, true},     /* connection exception */
