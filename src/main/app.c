@@ -130,6 +130,7 @@ static enum status start_worker(struct app *app, struct err *err)
                 .backoff_ms = app->config.worker.backoff_ms,
                 .backoff_max_ms = app->config.worker.backoff_max_ms,
             },
+        .count = app->config.worker.count,
         .poll_ms = app->config.worker.poll_ms,
         .yield_age_ms = app->config.worker.yield_age_ms,
         .lanes = app->lanes,

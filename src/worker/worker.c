@@ -22,19 +22,30 @@ enum {
 
 enum outcome { OUTCOME_PROCESSED, OUTCOME_FAILED, OUTCOME_RETRIED, OUTCOMES };
 
+/*
+ * One thread of the worker. The first is woken by commits and polls; the others only help while a
+ * claim leaves something behind, so that a backlog is worked off faster than it came.
+ */
+struct worker_thread {
+    struct worker *worker;
+    bool helps;
+    bool started;
+    pthread_t thread;
+    int64_t caught_up_us; /* when a claim last left nothing behind */
+    bool unreachable;     /* and said so in the log */
+};
+
 struct worker {
     struct worker_options options;
     struct metric *outcomes;
     struct metric *runs_failed;
-    pthread_mutex_t mutex; /* guards woken and stopping */
+    pthread_mutex_t mutex; /* guards woken, backlog and stopping */
     pthread_cond_t changed;
     bool woken;
+    bool backlog;
     bool stopping;
-    bool started;
-    pthread_t thread;
     _Atomic int64_t alive_at_us;
-    int64_t caught_up_us; /* when a claim last left nothing behind; the thread's own */
-    bool unreachable;     /* and said so in the log; the thread's own */
+    struct worker_thread *threads;
 };
 
 static const char *const outcome_labels[OUTCOMES] = {
@@ -71,7 +82,7 @@ void worker_wake(struct worker *worker)
     pthread_mutex_lock(&worker->mutex);
     if (!worker->woken) {
         worker->woken = true;
-        pthread_cond_signal(&worker->changed);
+        pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->mutex);
 }
@@ -82,8 +93,8 @@ int64_t worker_silent_us(struct worker *worker)
     return alive_at_us == 0 ? 0 : clock_monotonic_us() - alive_at_us;
 }
 
-/* Waits; until woken, when `wakes`, or the end of the worker. Mutex held. */
-static void wait_held(struct worker *worker, long wait_ms, bool wakes)
+/* Waits until `*flag` (NULL: none), the end of the worker, or the end of the time. Mutex held. */
+static void wait_held(struct worker *worker, long wait_ms, const bool *flag)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -92,7 +103,7 @@ static void wait_held(struct worker *worker, long wait_ms, bool wakes)
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     int timed_out = 0;
-    while (!worker->stopping && !(wakes && worker->woken) && timed_out == 0) {
+    while (!worker->stopping && !(flag != NULL && *flag) && timed_out == 0) {
         timed_out = pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
     }
 }
@@ -101,21 +112,34 @@ static void wait_held(struct worker *worker, long wait_ms, bool wakes)
 static bool pause_for(struct worker *worker, long wait_ms)
 {
     pthread_mutex_lock(&worker->mutex);
-    wait_held(worker, wait_ms, false);
+    wait_held(worker, wait_ms, NULL);
     const bool goes_on = !worker->stopping;
     pthread_mutex_unlock(&worker->mutex);
     return goes_on;
 }
 
-/* Waits for a commit or the next poll, then gathers; false when the worker ends. */
-static bool wait_for_work(struct worker *worker)
+/*
+ * Waits for a commit or the next poll, then gathers; a helper waits for a backlog. Without waiting
+ * when there is `more`. False when the worker ends.
+ */
+static bool wait_for_work(struct worker_thread *thread, bool more)
 {
+    struct worker *worker = thread->worker;
     pthread_mutex_lock(&worker->mutex);
-    wait_held(worker, worker->options.poll_ms, true);
-    if (worker->woken) {
-        wait_held(worker, GATHER_MS, false);
+    if (more && !worker->backlog) {
+        worker->backlog = true;
+        pthread_cond_broadcast(&worker->changed);
+    } else if (!more) {
+        worker->backlog = false;
+        wait_held(worker, worker->options.poll_ms,
+                  thread->helps ? &worker->backlog : &worker->woken);
     }
-    worker->woken = false;
+    if (!more && !thread->helps) {
+        if (worker->woken) {
+            wait_held(worker, GATHER_MS, NULL);
+        }
+        worker->woken = false;
+    }
     const bool goes_on = !worker->stopping;
     pthread_mutex_unlock(&worker->mutex);
     return goes_on;
@@ -132,16 +156,18 @@ static void count(struct worker *worker, const struct processing_counts *counts)
 }
 
 /* Whether patients need the database more than the backlog does. */
-static bool steps_back(struct worker *worker)
+static bool steps_back(const struct worker_thread *thread)
 {
-    return worker->options.yield_age_ms > 0 && lanes_are_pressed(worker->options.lanes) &&
-           clock_monotonic_us() - worker->caught_up_us < worker->options.yield_age_ms * 1000;
+    const struct worker_options *options = &thread->worker->options;
+    return options->yield_age_ms > 0 && lanes_are_pressed(options->lanes) &&
+           clock_monotonic_us() - thread->caught_up_us < options->yield_age_ms * 1000;
 }
 
 /* One run of each kind; `ret_more` tells that there is probably more. */
-static enum status run_once(struct worker *worker, struct connection *connection, bool *ret_more,
-                            struct err *err)
+static enum status run_once(struct worker_thread *thread, struct connection *connection,
+                            bool *ret_more, struct err *err)
 {
+    struct worker *worker = thread->worker;
     const struct questionnaire_set *questionnaires =
         submission_service_questionnaires(worker->options.submissions);
     const struct processing_options *options = &worker->options.processing;
@@ -156,36 +182,37 @@ static enum status run_once(struct worker *worker, struct connection *connection
         count(worker, &again);
     }
     if (fresh.claimed < (size_t)options->batch_max) {
-        worker->caught_up_us = clock_monotonic_us();
+        thread->caught_up_us = clock_monotonic_us();
     }
     *ret_more = fresh.claimed == (size_t)options->batch_max || again.claimed > 0;
     return status;
 }
 
-static void report(struct worker *worker, enum status status, const struct err *err)
+static void report(struct worker_thread *thread, enum status status, const struct err *err)
 {
-    if (status == STATUS_OK && worker->unreachable) {
+    if (status == STATUS_OK && thread->unreachable) {
         log_info("the worker goes on", LOG_TEXT("status", "ok"));
     }
     if (status != STATUS_OK) {
-        metric_add(worker->runs_failed, 0, 1);
-        if (!worker->unreachable) {
+        metric_add(thread->worker->runs_failed, 0, 1);
+        if (!thread->unreachable) {
             log_warning("the worker cannot process", LOG_TEXT("status", status_name(status)),
                         LOG_TEXT("reason", err->message));
         }
     }
-    worker->unreachable = status != STATUS_OK;
+    thread->unreachable = status != STATUS_OK;
 }
 
-static void *run_worker(void *arg)
+static void *run_thread(void *arg)
 {
-    struct worker *worker = arg;
+    struct worker_thread *thread = arg;
+    struct worker *worker = thread->worker;
     struct connection *connection = connection_create(&worker->options.connection);
-    worker->caught_up_us = clock_monotonic_us();
-    bool goes_on = connection != NULL;
+    thread->caught_up_us = clock_monotonic_us();
+    bool goes_on = connection != NULL && (!thread->helps || wait_for_work(thread, false));
     while (goes_on) {
         atomic_store(&worker->alive_at_us, clock_monotonic_us());
-        if (steps_back(worker)) {
+        if (steps_back(thread)) {
             goes_on = pause_for(worker, STEP_BACK_MS);
             continue;
         }
@@ -193,14 +220,11 @@ static void *run_worker(void *arg)
         bool more = false;
         enum status status = connection_ensure(connection, &err);
         if (status == STATUS_OK) {
-            status = run_once(worker, connection, &more, &err);
+            status = run_once(thread, connection, &more, &err);
         }
-        report(worker, status, &err);
-        if (status != STATUS_OK) {
-            goes_on = pause_for(worker, RECONNECT_MS);
-        } else {
-            goes_on = more ? pause_for(worker, 0) : wait_for_work(worker);
-        }
+        report(thread, status, &err);
+        goes_on =
+            status == STATUS_OK ? wait_for_work(thread, more) : pause_for(worker, RECONNECT_MS);
     }
     connection_destroy(connection);
     return NULL;
@@ -213,24 +237,35 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
     worker->options.connection.prepared = &processing_statements;
     worker->options.connection.prepared_count = 1;
     worker->options.connection.setup = connection_batch_setup;
-    if (pthread_create(&worker->thread, NULL, run_worker, worker) != 0) {
-        return err_set(err, STATUS_NO_MEMORY, "cannot start the worker's thread");
+    worker->threads = calloc((size_t)options->count, sizeof *worker->threads);
+    bool started = worker->threads != NULL;
+    for (long i = 0; i < options->count && started; i++) {
+        struct worker_thread *thread = &worker->threads[i];
+        thread->worker = worker;
+        thread->helps = i > 0;
+        started = pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
+        thread->started = started;
     }
-    worker->started = true;
-    return STATUS_OK;
+    return started ? STATUS_OK
+                   : err_set(err, STATUS_NO_MEMORY, "cannot start the worker's threads");
 }
 
 void worker_stop(struct worker *worker)
 {
-    if (worker == NULL || !worker->started) {
+    if (worker == NULL || worker->threads == NULL) {
         return;
     }
     pthread_mutex_lock(&worker->mutex);
     worker->stopping = true;
-    pthread_cond_signal(&worker->changed);
+    pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
-    pthread_join(worker->thread, NULL);
-    worker->started = false;
+    for (long i = 0; i < worker->options.count; i++) {
+        if (worker->threads[i].started) {
+            pthread_join(worker->threads[i].thread, NULL);
+        }
+    }
+    free(worker->threads);
+    worker->threads = NULL;
 }
 
 void worker_destroy(struct worker *worker)

@@ -53,6 +53,7 @@ struct config {
     } executor;
     struct {
         bool enabled;
+        long count;
         long batch_max;
         long poll_ms;
         long lease_ms;

@@ -1,6 +1,7 @@
 /*
- * The worker: the thread that processes what was stored. It is woken by a commit and by a poll,
- * gathers for a moment, and steps back while patients are posting at full load.
+ * The worker: the threads that process what was stored. The first is woken by a commit and by a
+ * poll and gathers for a moment; the others help with a backlog. All step back while patients are
+ * posting at full load.
  */
 #ifndef INTAKE_WORKER_WORKER_H
 #define INTAKE_WORKER_WORKER_H
@@ -19,6 +20,7 @@ struct worker;
 struct worker_options {
     struct connection_options connection; /* the statements are the worker's own */
     struct processing_options processing;
+    long count; /* threads, each with a connection */
     long poll_ms;
     long yield_age_ms;
     struct lanes *lanes;                    /* asked whether they are pressed */
@@ -29,12 +31,12 @@ struct worker_options {
 /* Allocates and registers metrics; nothing runs yet, so that lanes can be given its wake-up. */
 struct worker *worker_create(struct metrics *metrics);
 
-/* Starts the thread. Everything in `options` must outlive worker_stop(). */
+/* Starts the threads. Everything in `options` must outlive worker_stop(). */
 enum status worker_start(struct worker *worker, const struct worker_options *options,
                          struct err *err);
 
 /*
- * Ends the thread after the batch at hand; from then on worker_wake() does nothing. NULL and a
+ * Ends the threads after the batches at hand; from then on worker_wake() does nothing. NULL and a
  * worker that does not run are accepted.
  */
 void worker_stop(struct worker *worker);
