@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOLEAN, KEY_LOG_LEVEL };
+enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOLEAN, KEY_OFF_OR_REQUIRED, KEY_LOG_LEVEL };
 
 struct key {
     const char *section;
@@ -118,6 +118,19 @@ static const struct key keys[] = {
     {"questionnaires", "default_id", KEY_TEXT, true, AT(questionnaires, default_id),
      "hair-transplant", 0, 0, "The questionnaire that a body answers which names none."},
 
+    {"link", "secret", KEY_TEXT, false, AT(link, secret), "", 0, 0,
+     "What the links to bookings are signed with, at least 32 characters, the same for every\n"
+     "# instance; a credential is the place for it. Without it there are no links and no drafts."},
+    {"link", "base_url", KEY_TEXT, false, AT(link, base_url), "http://127.0.0.1:8080", 0, 0,
+     "What a link begins with: where patients reach this service."},
+    {"link", "days", KEY_NUMBER, false, AT(link, days), "30", 1, 3650,
+     "Days that a link is valid, where intake link is not told otherwise."},
+    {"link", "submissions", KEY_OFF_OR_REQUIRED, false, AT(link, submissions), "off", 0, 0,
+     "Whether a submission needs its booking's link too: off or required."},
+
+    {"drafts", "days", KEY_NUMBER, false, AT(drafts, days), "30", 1, 3650,
+     "Days that a draft is kept after it was last written."},
+
     {"log", "level", KEY_LOG_LEVEL, true, AT(log, level), "info", 0, 0,
      "error, warning, info (a line per request) or debug."},
 };
@@ -184,6 +197,12 @@ static enum status set_value(const struct key *key, const char *value, struct co
         }
         *(bool *)member(key, config) = text_equal(value, "true");
         return STATUS_OK;
+    case KEY_OFF_OR_REQUIRED:
+        if (!text_equal(value, "off") && !text_equal(value, "required")) {
+            return err_set(err, STATUS_INVALID, "[%s] %s: \"%s\" is neither off nor required",
+                           key->section, key->name, value);
+        }
+        return set_text(member(key, config), value, err);
     case KEY_LOG_LEVEL:
         if (!log_level_from_name(value, &level)) {
             return err_set(err, STATUS_INVALID,
@@ -348,7 +367,7 @@ enum status config_load(const char *path, struct config *ret_config, struct err 
 void config_finish(struct config *config)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
-        if (keys[i].type == KEY_TEXT || keys[i].type == KEY_LOG_LEVEL) {
+        if (keys[i].type != KEY_NUMBER && keys[i].type != KEY_BOOLEAN) {
             free(*(char **)member(&keys[i], config));
         }
     }
@@ -377,6 +396,7 @@ const char *config_needs_restart(const struct config *old, const struct config *
             same = *(const bool *)a == *(const bool *)b;
             break;
         case KEY_TEXT:
+        case KEY_OFF_OR_REQUIRED:
         case KEY_LOG_LEVEL:
             same = text_equal(*(char *const *)a, *(char *const *)b);
             break;

@@ -7,12 +7,14 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/log.h"
 #include "intake/core/metrics.h"
+#include "intake/core/text.h"
 #include "intake/db/connection.h"
 #include "intake/db/executor.h"
 #include "intake/db/lane.h"
 #include "intake/db/migrate.h"
 #include "intake/db/store_lookup.h"
 #include "intake/db/store_token.h"
+#include "intake/domain/link.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
 #include "intake/http/server.h"
@@ -44,6 +46,10 @@ enum status app_check(struct app *app, struct err *err)
         return status;
     }
     status = server_check(&app->config, err);
+    if (status == STATUS_OK) {
+        status = link_check_settings(app->config.link.secret, app->config.link.base_url,
+                                     text_equal(app->config.link.submissions, "required"), err);
+    }
     struct questionnaire_set *set = NULL;
     status = status == STATUS_OK ? load_questionnaires(&app->config, &set, err) : status;
     if (status != STATUS_OK) {

@@ -41,6 +41,7 @@ def test_check_accepts_the_shipped_file(binary, database):
     ("[http]\nport = -1", ["port"]),
     ("[http]\nport =", ["port"]),
     ("[http]\nsubmissions_require_token = perhaps", ["submissions_require_token"]),
+    ("[link]\nsubmissions = yes", ["submissions", "yes"]),
     ("[log]\nlevel = loud", ["level", "loud"]),
     ("[http]\nport", ["6"]),
     ("nonsense", ["5"]),
@@ -73,6 +74,15 @@ def test_a_fault_in_the_environment_names_the_variable(check, name, value):
 def test_check_looks_at_what_the_values_mean(check, option, value):
     _, done = check(check.good + ini({option: value}))
     assert done.returncode != 0 and value.rsplit(",", maxsplit=1)[-1].strip() in done.stderr
+
+
+def test_check_refuses_a_link_secret_that_is_short_or_missing_and_does_not_quote_it(check):
+    _, done = check(check.good + ini({"link.secret": "Tr0ub4dor&3"}))
+    assert done.returncode != 0 and "secret" in done.stderr and "Tr0ub4dor" not in done.stderr
+    _, done = check(check.good + ini({"link.submissions": "required"}))
+    assert done.returncode != 0 and "secret" in done.stderr
+    _, done = check(check.good + ini({"link.submissions": "required", "link.secret": "s" * 32}))
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_environment_wins_over_the_file(start_intake, binary, database, directory):

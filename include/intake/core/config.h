@@ -67,6 +67,15 @@ struct config {
         char *default_id;
     } questionnaires;
     struct {
+        char *secret;
+        char *base_url;
+        long days;
+        char *submissions; /* "off" or "required" */
+    } link;
+    struct {
+        long days;
+    } drafts;
+    struct {
         char *level;
     } log;
 };
