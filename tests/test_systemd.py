@@ -50,6 +50,23 @@ def test_the_units_name_what_the_program_knows():
     assert "intake.socket" in service and "intake-migrate.service" in service
 
 
+def test_an_installation_is_complete(binary, directory):
+    """Every path that a unit names is one that `meson install` filled."""
+    subprocess.run(["meson", "install", "-C", os.path.dirname(binary), "--no-rebuild", "--quiet",
+                    "--destdir", directory], check=True, stdout=subprocess.DEVNULL)
+    assert os.path.exists(directory + "/etc/intake/intake.conf")
+    units = [os.path.join(folder, name) for folder, _, names in os.walk(directory)
+             for name in names if name in UNITS]
+    assert sorted(os.path.basename(path) for path in units) == sorted(UNITS)
+    for path in units:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for program in re.findall(r"^ExecStart=(\S+)", text, re.MULTILINE):
+            assert os.access(directory + program, os.X_OK), program
+        for work in re.findall(r"^WorkingDirectory=(\S+)", text, re.MULTILINE):
+            assert os.path.exists(directory + work + "/config/questionnaires/hair-transplant.json")
+
+
 def test_a_restart_through_the_socket_refuses_no_connection(start_intake, database):
     """We keep the socket as systemd does; the daemon behind it goes and comes while clients post."""
     with socket.socket() as listener:
