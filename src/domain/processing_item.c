@@ -22,19 +22,6 @@ static enum status fail(struct processing_item *item, const char *reason)
     return STATUS_OK;
 }
 
-/* The definition that was answered; the newest of its id when that version is gone. */
-static const struct questionnaire *find_questionnaire(const struct questionnaire_set *set,
-                                                      const struct claimed_submission *claimed)
-{
-    if (claimed->questionnaire_id.data == NULL) {
-        return questionnaire_set_default(set); /* another program's row */
-    }
-    const struct questionnaire *found = questionnaire_set_find(set, claimed->questionnaire_id.data,
-                                                               claimed->questionnaire_version.data);
-    return found != NULL ? found
-                         : questionnaire_set_find(set, claimed->questionnaire_id.data, NULL);
-}
-
 /* "age_range: invalidAnswerOption, allergies: required": what broke which rule. */
 static void describe_issues(struct processing_item *item, const struct issues *issues)
 {
@@ -98,7 +85,8 @@ enum status processing_item_prepare(struct processing_item *item,
     if (*claimed->profile_id == '\0') {
         return fail(item, "the submission has no patient profile");
     }
-    const struct questionnaire *definition = find_questionnaire(questionnaires, claimed);
+    const struct questionnaire *definition = questionnaire_set_answered(
+        questionnaires, claimed->questionnaire_id.data, claimed->questionnaire_version.data);
     if (definition == NULL) {
         return fail(item, "its questionnaire is not in the questionnaire folder");
     }

@@ -155,21 +155,70 @@ const struct questionnaire *questionnaire_set_find(const struct questionnaire_se
     return NULL;
 }
 
-const struct questionnaire *questionnaire_set_find_url(const struct questionnaire_set *set,
-                                                       const char *canonical)
+static bool is_named(const char *text, const char *name, size_t len)
 {
-    const char *bar = strchr(canonical, '|');
-    const size_t len = bar == NULL ? strlen(canonical) : (size_t)(bar - canonical);
+    return len > 0 && strlen(text) == len && memcmp(text, name, len) == 0;
+}
+
+const struct questionnaire *questionnaire_set_resolve(const struct questionnaire_set *set,
+                                                      const char *name)
+{
+    const char *bar = strchr(name, '|');
+    const size_t len = bar == NULL ? strlen(name) : (size_t)(bar - name);
     const int64_t now = clock_wall_us() / 1000;
+    const struct questionnaire *newest = NULL;
     for (size_t i = 0; i < set->count; i++) {
         const struct questionnaire *item = set->items[i];
-        const char *url = questionnaire_url(item);
-        if (len > 0 && strlen(url) == len && strncmp(url, canonical, len) == 0 &&
-            (bar == NULL ? questionnaire_is_offered(item, now)
-                         : strcmp(questionnaire_version(item), bar + 1) == 0)) {
+        if (!is_named(questionnaire_id(item), name, len) &&
+            !is_named(questionnaire_url(item), name, len)) {
+            continue;
+        }
+        if (bar == NULL ? questionnaire_is_offered(item, now)
+                        : strcmp(questionnaire_version(item), bar + 1) == 0) {
             return item;
         }
+        newest = newest == NULL && bar == NULL ? item : newest;
     }
+    return newest;
+}
+
+const struct questionnaire *questionnaire_set_answered(const struct questionnaire_set *set,
+                                                       const char *id, const char *version)
+{
+    if (id == NULL) {
+        return questionnaire_set_resolve(set, set->default_id);
+    }
+    const struct questionnaire *found =
+        version == NULL ? NULL : questionnaire_set_find(set, id, version);
+    return found != NULL ? found : questionnaire_set_resolve(set, id);
+}
+
+const struct questionnaire *questionnaire_set_choose(const struct questionnaire_set *set,
+                                                     const char *name, const char *field,
+                                                     const char *path, struct issues *issues)
+{
+    const bool blank = name == NULL || text_is_blank(name, strlen(name));
+    const struct questionnaire *found =
+        questionnaire_set_resolve(set, blank ? set->default_id : name);
+    if (found == NULL) {
+        issues_add(issues, "questionnaireNotFound", field, path,
+                   "There is no such questionnaire to answer.");
+        return NULL;
+    }
+    if (questionnaire_is_offered(found, clock_wall_us() / 1000)) {
+        return found;
+    }
+    const char *status = questionnaire_status(found);
+    const bool draft = strcmp(status, "draft") == 0;
+    const bool retired = strcmp(status, "retired") == 0;
+    issues_add(issues,
+               draft     ? "questionnaireDraft"
+               : retired ? "questionnaireRetired"
+                         : "questionnaireInactive",
+               field, path,
+               draft     ? "This questionnaire is a draft: it does not take answers yet."
+               : retired ? "This questionnaire is no longer in use: it takes no more answers."
+                         : "This questionnaire does not take answers at this time.");
     return NULL;
 }
 

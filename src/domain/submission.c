@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/json.h"
 #include "intake/db/lane.h"
@@ -72,42 +73,54 @@ static const struct questionnaire *choose_questionnaire(const struct questionnai
                                                         const json_t *body, struct issues *issues)
 {
     const json_t *name = json_object_get(body, "questionnaire");
-    if (name == NULL || json_is_null(name)) {
-        return questionnaire_set_default(set);
-    }
-    if (!json_is_string(name)) {
+    if (name != NULL && !json_is_null(name) && !json_is_string(name)) {
         issues_add(issues, "invalidAnswerType", "questionnaire", NULL, "This must be text.");
         return NULL;
     }
-    const struct questionnaire *found = questionnaire_set_find(set, json_string_value(name), NULL);
-    if (found == NULL) {
-        issues_add(issues, "invalidAnswerOption", "questionnaire", NULL,
-                   "There is no such questionnaire to answer.");
-    }
-    return found;
+    return questionnaire_set_choose(set, json_string_value(name), "questionnaire", NULL, issues);
 }
 
-static enum status check(const struct questionnaire_set *set, const json_t *body,
-                         struct submission_post *post, struct issues *issues, struct err *err)
+enum status submission_check_answers(const struct questionnaire *questionnaire, const json_t *body,
+                                     const char *text, size_t text_len,
+                                     struct submission_post *post, struct issues *issues,
+                                     struct err *err)
 {
-    if (!contact_read(body, &post->contact, issues)) {
-        return err_no_memory(err);
+    AUTO(json_lexemes_finish) struct json_lexemes lexemes = {0};
+    enum status status = STATUS_OK;
+    if (questionnaire_needs_lexemes(questionnaire)) {
+        status = json_lexemes_read(text, text_len, body, &lexemes, err);
     }
-    const struct questionnaire *questionnaire = choose_questionnaire(set, body, issues);
-    if (questionnaire != NULL) {
-        const enum status status = questionnaire_validate_flat(questionnaire, body, issues, err);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    if (status == STATUS_OK) {
+        status = questionnaire_validate_flat_lexemes(questionnaire, body, &lexemes, issues, err);
+    }
+    if (status == STATUS_OK) {
         post->write.questionnaire_id = questionnaire_id(questionnaire);
         post->write.questionnaire_version = questionnaire_version(questionnaire);
         post->write.age = questionnaire_derived_age(questionnaire, body);
     }
+    return status;
+}
+
+enum status submission_make_ready(struct submission_post *post, const char *data, size_t len,
+                                  const struct issues *issues, struct err *err)
+{
     if (issues->failed) {
         return err_no_memory(err);
     }
-    return issues_are_none(issues) ? STATUS_OK
-                                   : err_set(err, STATUS_INVALID, "the answers break a rule");
+    if (!issues_are_none(issues)) {
+        return err_set(err, STATUS_INVALID, "the answers break a rule");
+    }
+    struct submission_write *write = &post->write;
+    write->booking_uid = post->contact.booking_uid;
+    write->name = post->contact.name;
+    write->email = post->contact.email;
+    write->phone = *post->contact.phone != '\0' ? post->contact.phone : NULL;
+    write->data = data;
+    write->data_len = len;
+    id_uuid7(write->user_id);
+    id_uuid7(write->profile_id);
+    id_uuid7(write->submission_id);
+    return STATUS_OK;
 }
 
 enum status submission_prepare(const struct submission_service *service, const char *body,
@@ -117,26 +130,23 @@ enum status submission_prepare(const struct submission_service *service, const c
     *ret_post = (struct submission_post){0};
     json_auto_t *root = NULL;
     enum status status = json_parse(body, body_len, &root, err);
-    if (status == STATUS_OK && !json_is_object(root)) {
-        status = err_set(err, STATUS_INVALID, "the body must be a JSON object");
-    }
-    if (status == STATUS_OK) {
-        status = check(submission_service_questionnaires(service), root, ret_post, issues, err);
-    }
     if (status != STATUS_OK) {
         return status;
     }
-    struct submission_write *write = &ret_post->write;
-    write->booking_uid = ret_post->contact.booking_uid;
-    write->name = ret_post->contact.name;
-    write->email = ret_post->contact.email;
-    write->phone = *ret_post->contact.phone != '\0' ? ret_post->contact.phone : NULL;
-    write->data = body;
-    write->data_len = body_len;
-    id_uuid7(write->user_id);
-    id_uuid7(write->profile_id);
-    id_uuid7(write->submission_id);
-    return STATUS_OK;
+    if (!json_is_object(root)) {
+        return err_set(err, STATUS_INVALID, "the body must be a JSON object");
+    }
+    if (!contact_read(root, &ret_post->contact, issues)) {
+        return err_no_memory(err);
+    }
+    const struct questionnaire *questionnaire =
+        choose_questionnaire(submission_service_questionnaires(service), root, issues);
+    if (questionnaire != NULL) {
+        status =
+            submission_check_answers(questionnaire, root, body, body_len, ret_post, issues, err);
+    }
+    return status == STATUS_OK ? submission_make_ready(ret_post, body, body_len, issues, err)
+                               : status;
 }
 
 void submission_post_finish(struct submission_post *post)

@@ -15,6 +15,8 @@ static bool submissions_are_guarded(const struct config *config)
 }
 
 static const char *const list_query[] = {"status", "since", "until", "q", "limit", "cursor", NULL};
+static const char *const version_query[] = {"version", NULL};
+static const char *const url_query[] = {"url", NULL};
 
 static const struct route rows[] = {
     {
@@ -47,6 +49,28 @@ static const struct route rows[] = {
         .roles = ROLE_STAFF | ROLE_ADMIN,
         .runs = ROUTE_DATABASE,
         .handle = handle_submission_retry,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/questionnaires",
+        .handle = handle_questionnaires_list,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/questionnaires/{id}",
+        .query = version_query,
+        .handle = handle_questionnaire_get,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/Questionnaire",
+        .query = url_query,
+        .handle = handle_fhir_questionnaire_search,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/Questionnaire/{id}",
+        .handle = handle_fhir_questionnaire_get,
     },
     {
         .method = "GET",

@@ -105,15 +105,71 @@ static void test_the_newest_offered_version_is_taken(void **state)
     assert_string_equal(questionnaire_version(questionnaire_set_at(set, 0)), "13");
     assert_string_equal(questionnaire_version(questionnaire_set_default(set)), "10");
     assert_ptr_equal(questionnaire_set_find(set, "q", NULL), questionnaire_set_default(set));
-    assert_ptr_equal(questionnaire_set_find_url(set, "urn:q"), questionnaire_set_default(set));
+    assert_ptr_equal(questionnaire_set_resolve(set, "q"), questionnaire_set_default(set));
+    assert_ptr_equal(questionnaire_set_resolve(set, "urn:q"), questionnaire_set_default(set));
     /* What is not offered any more can still be read. */
     assert_string_equal(questionnaire_version(questionnaire_set_find(set, "q", "11")), "11");
-    assert_string_equal(questionnaire_version(questionnaire_set_find_url(set, "urn:q|9")), "9");
+    assert_string_equal(questionnaire_version(questionnaire_set_resolve(set, "urn:q|9")), "9");
+    assert_string_equal(questionnaire_version(questionnaire_set_resolve(set, "q|13")), "13");
     assert_null(questionnaire_set_find(set, "q", "1"));
     assert_null(questionnaire_set_find(set, "p", NULL));
-    assert_null(questionnaire_set_find_url(set, "urn:q|1"));
-    assert_null(questionnaire_set_find_url(set, "urn"));
-    assert_null(questionnaire_set_find_url(set, ""));
+    assert_null(questionnaire_set_resolve(set, "urn:q|1"));
+    assert_null(questionnaire_set_resolve(set, "q|"));
+    assert_null(questionnaire_set_resolve(set, "urn"));
+    assert_null(questionnaire_set_resolve(set, ""));
+    questionnaire_set_destroy(set);
+}
+
+static void test_what_was_answered_is_found_again(void **state)
+{
+    struct folder *folder = *state;
+    write_version(folder, "a.json", "1", "\"status\":\"retired\"");
+    write_version(folder, "b.json", "2", "\"status\":\"retired\"");
+    struct questionnaire_set *set = load(folder);
+    assert_string_equal(questionnaire_version(questionnaire_set_answered(set, "q", "1")), "1");
+    assert_string_equal(questionnaire_version(questionnaire_set_answered(set, "q", "0")), "2");
+    assert_string_equal(questionnaire_version(questionnaire_set_answered(set, "q", NULL)), "2");
+    assert_string_equal(questionnaire_version(questionnaire_set_answered(set, NULL, NULL)), "2");
+    assert_null(questionnaire_set_answered(set, "p", "1"));
+    questionnaire_set_destroy(set);
+}
+
+static void test_only_what_is_offered_can_be_answered(void **state)
+{
+    struct folder *folder = *state;
+    write_version(folder, "a.json", "1", "\"status\":\"retired\"");
+    write_version(folder, "b.json", "2", "\"status\":\"active\"");
+    write_version(folder, "c.json", "3", "\"status\":\"draft\"");
+    write_version(folder, "d.json", "4",
+                  "\"status\":\"active\",\"effectivePeriod\":{\"end\":\"2001-02-03\"}");
+    static const struct {
+        const char *name;
+        const char *code; /* NULL: version 2 */
+    } cases[] = {
+        {NULL, NULL},
+        {" ", NULL},
+        {"q", NULL},
+        {"urn:q|2", NULL},
+        {"q|1", "questionnaireRetired"},
+        {"q|3", "questionnaireDraft"},
+        {"urn:q|4", "questionnaireInactive"},
+        {"q|5", "questionnaireNotFound"},
+        {"other", "questionnaireNotFound"},
+    };
+    struct questionnaire_set *set = load(folder);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct issues issues = {0};
+        const struct questionnaire *found =
+            questionnaire_set_choose(set, cases[i].name, "field", NULL, &issues);
+        if (cases[i].code == NULL) {
+            assert_ptr_equal(found, questionnaire_set_default(set));
+            assert_int_equal(issues.count, 0);
+        } else {
+            assert_null(found);
+            assert_non_null(issues_find(&issues, "field", cases[i].code));
+        }
+        issues_finish(&issues);
+    }
     questionnaire_set_destroy(set);
 }
 
@@ -182,6 +238,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_newest_offered_version_is_taken, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_answered_is_found_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_only_what_is_offered_can_be_answered, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_offered_is_no_default, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_broken_file_is_named_with_item_and_reason, set_up,

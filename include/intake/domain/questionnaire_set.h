@@ -9,6 +9,7 @@
 
 #include "intake/core/err.h"
 
+struct issues;
 struct questionnaire;
 struct questionnaire_set;
 
@@ -32,9 +33,28 @@ const struct questionnaire *questionnaire_set_default(const struct questionnaire
 const struct questionnaire *questionnaire_set_find(const struct questionnaire_set *set,
                                                    const char *id, const char *version);
 
-/* The same by canonical, `url` or `url|version`. */
-const struct questionnaire *questionnaire_set_find_url(const struct questionnaire_set *set,
-                                                       const char *canonical);
+/*
+ * What an answer or a search names: `id`, `id|version`, `url` or `url|version`. Without a version
+ * it is the newest one that is offered now, and where none is, the newest. NULL when there is none.
+ */
+const struct questionnaire *questionnaire_set_resolve(const struct questionnaire_set *set,
+                                                      const char *name);
+
+/*
+ * What a stored submission answered: that version, or where its file is gone the newest one of its
+ * id; the default one for a NULL id, which other programs write. NULL when there is none.
+ */
+const struct questionnaire *questionnaire_set_answered(const struct questionnaire_set *set,
+                                                       const char *id, const char *version);
+
+/*
+ * The questionnaire that an answer names now, as questionnaire_set_resolve() finds it; for NULL and
+ * blank text the default one. When there is none, or it takes no answers now: NULL, and an issue
+ * about `field` and `path`.
+ */
+const struct questionnaire *questionnaire_set_choose(const struct questionnaire_set *set,
+                                                     const char *name, const char *field,
+                                                     const char *path, struct issues *issues);
 
 /* All of them, by id and then from the newest version to the oldest. */
 size_t questionnaire_set_count(const struct questionnaire_set *set);

@@ -2,6 +2,7 @@
 #ifndef INTAKE_DOMAIN_SUBMISSION_H
 #define INTAKE_DOMAIN_SUBMISSION_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,6 +13,7 @@
 
 struct issues;
 struct lanes;
+struct questionnaire;
 struct questionnaire_set;
 
 /*
@@ -52,6 +54,18 @@ enum status submission_prepare(const struct submission_service *service, const c
                                struct issues *issues, struct err *err);
 
 void submission_post_finish(struct submission_post *post);
+
+/*
+ * The halves of submission_prepare(), for other forms of a post. The first checks the answers in
+ * `body`, parsed from `text`, and notes what they answer; the second takes the verdict of all
+ * issues (STATUS_INVALID where there are errors), and keeps `data` by reference: what is stored.
+ */
+enum status submission_check_answers(const struct questionnaire *questionnaire, const json_t *body,
+                                     const char *text, size_t text_len,
+                                     struct submission_post *post, struct issues *issues,
+                                     struct err *err);
+enum status submission_make_ready(struct submission_post *post, const char *data, size_t len,
+                                  const struct issues *issues, struct err *err);
 
 /*
  * Hands a prepared post to the lanes; `done` is called once, on a lane's thread, and may be before

@@ -18,6 +18,13 @@ enum handled handle_version(struct request *request, struct connection *connecti
 /* handle_submissions.c: the web frontend's posts */
 enum handled handle_submissions_post(struct request *request, struct connection *connection);
 
+/* handle_questionnaires.c: the definitions, for whoever shows the form */
+enum handled handle_questionnaires_list(struct request *request, struct connection *connection);
+enum handled handle_questionnaire_get(struct request *request, struct connection *connection);
+enum handled handle_fhir_questionnaire_get(struct request *request, struct connection *connection);
+enum handled handle_fhir_questionnaire_search(struct request *request,
+                                              struct connection *connection);
+
 /* handle_lookup.c: what staff read, and their second try of what failed */
 enum handled handle_submission_get(struct request *request, struct connection *connection);
 enum handled handle_submissions_list(struct request *request, struct connection *connection);
