@@ -9,24 +9,30 @@
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
 
-static const char read_sql[] =
-    "WITH found AS ("
-    "    SELECT s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at, s.updated_at,"
-    "           s.processed_at, s.failure_reason, s.questionnaire_id, s.questionnaire_version,"
-    "           s.submission_data, s.contradictions, p.id AS patient_id, p.name, p.email, p.phone,"
-    "           p.location, p.gender, p.source_channel, u.user_type, p.age, b.medical_data"
-    "    FROM medical_questionnaire_submissions AS s"
-    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
-    "    LEFT JOIN users AS u ON u.id = p.user_id"
-    "    LEFT JOIN medical_backgrounds AS b ON b.patient_profile_id = p.id AND NOT b.deleted"
-    "    WHERE s.booking_uid = $1 AND s.deleted IS NOT TRUE"
-    "),\n"
-    "audited AS ("
-    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
-    "    SELECT $2::uuid, $3, 'submission.read', booking_uid, $4"
-    "    FROM found"
-    ")\n"
-    "SELECT * FROM found";
+/* One submission, found by `condition` on $1. */
+#define READ_SQL(condition)                                                                        \
+    "WITH found AS ("                                                                              \
+    "    SELECT s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at,"              \
+    "           s.updated_at, s.processed_at, s.failure_reason, s.questionnaire_id,"               \
+    "           s.questionnaire_version, s.submission_data, s.contradictions,"                     \
+    "           p.id AS patient_id, p.name, p.email, p.phone, p.location, p.gender,"               \
+    "           p.source_channel, u.user_type, p.age, b.medical_data"                              \
+    "    FROM medical_questionnaire_submissions AS s"                                              \
+    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"         \
+    "    LEFT JOIN users AS u ON u.id = p.user_id"                                                 \
+    "    LEFT JOIN medical_backgrounds AS b"                                                       \
+    "        ON b.patient_profile_id = p.id AND NOT b.deleted"                                     \
+    "    WHERE " condition " AND s.deleted IS NOT TRUE"                                            \
+    "),\n"                                                                                         \
+    "audited AS ("                                                                                 \
+    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"                 \
+    "    SELECT $2::uuid, $3, 'submission.read', booking_uid, $4"                                  \
+    "    FROM found"                                                                               \
+    ")\n"                                                                                          \
+    "SELECT * FROM found"
+
+static const char read_sql[] = READ_SQL("s.booking_uid = $1");
+static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
 
 /* The newest first; audited row by row, because each shows a name and an address. */
 static const char list_sql[] =
@@ -85,6 +91,7 @@ static const char retry_sql[] =
 
 static const struct statement statements[] = {
     {"submission_read", read_sql},
+    {"submission_read_id", read_id_sql},
     {"submission_list", list_sql},
     {"submission_retry", retry_sql},
 };
@@ -143,12 +150,12 @@ static enum status execute(struct connection *connection, const char *statement,
     return status == STATUS_INVALID ? STATUS_INTERNAL : status;
 }
 
-/* Runs one of the statements that take a booking and an actor; NOT_FOUND without a row. */
-static enum status execute_for_booking(struct connection *connection, const char *statement,
-                                       const struct audit_actor *actor, const char *booking_uid,
-                                       PGresult **ret_result, struct err *err)
+/* Runs a statement that takes a booking or an id, and an actor; NOT_FOUND without a row. */
+static enum status execute_for_one(struct connection *connection, const char *statement,
+                                   const struct audit_actor *actor, const char *key,
+                                   PGresult **ret_result, struct err *err)
 {
-    const char *const values[] = {booking_uid, actor->token_id, actor->name, actor->request_id};
+    const char *const values[] = {key, actor->token_id, actor->name, actor->request_id};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status = execute(connection, statement, &parameters, &result, err);
@@ -156,24 +163,37 @@ static enum status execute_for_booking(struct connection *connection, const char
         return status;
     }
     if (PQntuples(result) == 0) {
-        return err_set(err, STATUS_NOT_FOUND, "there is no submission for this booking");
+        return err_set(err, STATUS_NOT_FOUND, "there is no such submission");
     }
     *ret_result = TAKE(result);
     return STATUS_OK;
+}
+
+static enum status read_one(struct connection *connection, const char *statement,
+                            const struct audit_actor *actor, const char *key,
+                            struct submission_record *ret_record, struct err *err)
+{
+    PGresult *result = NULL;
+    const enum status status = execute_for_one(connection, statement, actor, key, &result, err);
+    if (status == STATUS_OK) {
+        read_receipt(result, ret_record);
+        read_details(ret_record);
+    }
+    return status;
 }
 
 enum status lookup_submission(struct connection *connection, const struct audit_actor *actor,
                               const char *booking_uid, struct submission_record *ret_record,
                               struct err *err)
 {
-    PGresult *result = NULL;
-    const enum status status =
-        execute_for_booking(connection, "submission_read", actor, booking_uid, &result, err);
-    if (status == STATUS_OK) {
-        read_receipt(result, ret_record);
-        read_details(ret_record);
-    }
-    return status;
+    return read_one(connection, "submission_read", actor, booking_uid, ret_record, err);
+}
+
+enum status lookup_submission_id(struct connection *connection, const struct audit_actor *actor,
+                                 const char *id, struct submission_record *ret_record,
+                                 struct err *err)
+{
+    return read_one(connection, "submission_read_id", actor, id, ret_record, err);
 }
 
 enum status lookup_retry(struct connection *connection, const struct audit_actor *actor,
@@ -182,7 +202,7 @@ enum status lookup_retry(struct connection *connection, const struct audit_actor
 {
     PGresult *result = NULL;
     const enum status status =
-        execute_for_booking(connection, "submission_retry", actor, booking_uid, &result, err);
+        execute_for_one(connection, "submission_retry", actor, booking_uid, &result, err);
     if (status != STATUS_OK) {
         return status;
     }

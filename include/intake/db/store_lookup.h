@@ -57,6 +57,10 @@ struct submission_record {
 enum status lookup_submission(struct connection *connection, const struct audit_actor *actor,
                               const char *booking_uid, struct submission_record *ret_record,
                               struct err *err);
+/* The same by the submission's id, which must be a UUID. */
+enum status lookup_submission_id(struct connection *connection, const struct audit_actor *actor,
+                                 const char *id, struct submission_record *ret_record,
+                                 struct err *err);
 void submission_record_finish(struct submission_record *record);
 
 /* What a list is narrowed to; NULL and 0 are no limit. Times: microseconds since 1970. */
