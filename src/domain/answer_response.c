@@ -92,8 +92,7 @@ static void add_missing_groups(struct answer_tree *tree, uint32_t parent)
             node = tree->nodes[node].next;
         }
         const bool there = node != NODE_NONE && tree->nodes[node].item == item;
-        const bool level = item_value_type(items[item].type) == VALUE_NONE &&
-                           items[item].end > item + 1 && !items[item].repeats;
+        const bool level = items[item].type == ITEM_GROUP && !items[item].repeats;
         if (level && !there) {
             const uint32_t added = answer_tree_add(tree, parent, NODE_ITEM, item, NULL);
             if (added == NODE_NONE) {

@@ -292,13 +292,13 @@ static void check_question(struct check *check, uint32_t parent, uint32_t item, 
     }
 }
 
-/* A display, or an abstract question: no answer can be right. */
+/* A display, or an abstract question: no answer in it or below it can be right. */
 static void check_unanswerable(struct check *check, uint32_t item, uint32_t first)
 {
     const struct answer_tree *tree = check->tree;
     const bool display = tree->questionnaire->items[item].type == ITEM_DISPLAY;
     for (uint32_t n = first; n != NODE_NONE; n = next_of(tree, n)) {
-        if (!display && tree->nodes[n].present) {
+        if (!display && (tree->nodes[n].present || tree->nodes[n].answered)) {
             validate_issue(check, ISSUE_FATAL, "invalidType", item, n,
                            "This is not a question that can be answered.");
         } else if (tree->nodes[n].fault == FAULT_HAS_ANSWERS) {
@@ -307,7 +307,6 @@ static void check_unanswerable(struct check *check, uint32_t item, uint32_t firs
         } else {
             report_fault(check, n);
         }
-        check_children(check, n);
     }
 }
 
