@@ -7,7 +7,7 @@ bool answer_find_code(const struct questionnaire *questionnaire, uint32_t index,
                       struct coding *ret)
 {
     const struct item *item = &questionnaire->items[index];
-    const struct option *options = questionnaire->options + item->options_first;
+    const struct option *options = item_options(questionnaire, item);
     for (uint32_t i = 0; i < item->options_count; i++) {
         const struct answer_value *value = &options[i].value;
         if (value->type == VALUE_CODING && value->coding.code != NULL &&

@@ -228,7 +228,7 @@ bool answer_tree_item_enabled(const struct answer_tree *tree, uint32_t item, uin
     if (!tree->nodes[parent].enabled) {
         return false;
     }
-    const struct condition *conditions = tree->questionnaire->conditions + wanted->conditions_first;
+    const struct condition *conditions = item_conditions(tree->questionnaire, wanted);
     for (uint32_t i = 0; i < wanted->conditions_count; i++) {
         if (condition_holds(tree, &conditions[i], item, parent) == wanted->enable_any) {
             return wanted->enable_any;
@@ -267,7 +267,7 @@ const struct option *answer_option(const struct questionnaire *questionnaire, ui
                                    const struct answer_value *value)
 {
     const struct item *asked = &questionnaire->items[item];
-    const struct option *options = questionnaire->options + asked->options_first;
+    const struct option *options = item_options(questionnaire, asked);
     for (uint32_t i = 0; i < asked->options_count; i++) {
         if (value_equal(&options[i].value, value)) {
             return &options[i];

@@ -186,6 +186,19 @@ enum value_type item_value_type(enum item_type type)
     return types[type].value_type;
 }
 
+const struct option *item_options(const struct questionnaire *questionnaire,
+                                  const struct item *item)
+{
+    return questionnaire->options == NULL ? NULL : questionnaire->options + item->options_first;
+}
+
+const struct condition *item_conditions(const struct questionnaire *questionnaire,
+                                        const struct item *item)
+{
+    return questionnaire->conditions == NULL ? NULL
+                                             : questionnaire->conditions + item->conditions_first;
+}
+
 const json_t *extension_find(const json_t *element, const char *url)
 {
     const json_t *extensions = json_object_get(element, "extension");

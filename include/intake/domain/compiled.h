@@ -160,6 +160,12 @@ struct questionnaire {
     struct pcre2_real_match_context_8 *regex_limits; /* NULL: no item has a regex */
 };
 
+/* The first of an item's options and conditions; NULL when the questionnaire has none at all. */
+const struct option *item_options(const struct questionnaire *questionnaire,
+                                  const struct item *item);
+const struct condition *item_conditions(const struct questionnaire *questionnaire,
+                                        const struct item *item);
+
 /* The hash of a linkId in `lookup`. */
 uint32_t questionnaire_hash(const char *text, size_t length);
 
