@@ -1,22 +1,20 @@
 /* The group-commit lanes. */
 #include "intake/db/lane.h"
 
-#include <ctype.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/core/condition.h"
 #include "intake/core/metrics.h"
-#include "intake/core/text.h"
+#include "intake/db/lane_queue.h"
 #include "intake/db/store_submission.h"
 
 enum {
-    BUSY_SLOTS = 1 << 17,   /* more slots, fewer entries that wait for a stranger's key */
-    SCAN_MAX_PER_ENTRY = 4, /* how far behind blocked entries a lane looks for others */
-    RECONNECT_PAUSE_MS = 50,
+    PAUSE_MS = 50,              /* before the database is tried again */
+    CONFLICTS_MAX = 20,         /* with other writers, before an entry is given up */
     PRESSED_BATCH = 4,          /* from this batch size on, entries come faster than one by one */
     PRESSED_FOR_US = 20 * 1000, /* and so it was this long ago at most */
 };
@@ -31,13 +29,10 @@ struct lanes {
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t wake;   /* there may be work */
     pthread_cond_t pause;  /* for its time-out alone */
-    struct submission_write *first;
-    struct submission_write **end;
-    size_t depth;
+    struct lane_queue queue;
     bool stopping;
     int64_t pressed_at_us;
-    int64_t lost_at_us;        /* since when no lane reaches the database; 0: it is reached */
-    uint16_t busy[BUSY_SLOTS]; /* keys of entries on their way, counted by slot */
+    int64_t lost_at_us; /* since when the database is of no use; 0: it is of use */
     pthread_t *threads;
     size_t threads_count;
 };
@@ -52,55 +47,6 @@ struct lane {
 
 static const int64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
-/* FNV-1a over the ASCII-lower-cased text; two texts that meet only wait for each other. */
-static uint32_t key_slot(char kind, const char *text)
-{
-    uint32_t hash = (2166136261U ^ (unsigned char)kind) * 16777619U;
-    for (const char *c = text; *c != '\0'; c++) {
-        hash = (hash ^ (uint32_t)tolower((unsigned char)*c)) * 16777619U;
-    }
-    return (hash ^ (hash >> 15)) % BUSY_SLOTS;
-}
-
-static void set_keys(struct submission_write *write)
-{
-    write->keys[0] = key_slot('b', write->booking_uid);
-    write->keys[1] = key_slot('e', write->email);
-    write->keys[2] = write->phone != NULL ? key_slot('p', write->phone) : write->keys[0];
-}
-
-static bool is_blocked(const struct lanes *lanes, const struct submission_write *write)
-{
-    return lanes->busy[write->keys[0]] != 0 || lanes->busy[write->keys[1]] != 0 ||
-           lanes->busy[write->keys[2]] != 0;
-}
-
-static void hold_keys(struct lanes *lanes, const struct submission_write *write, int by)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(write->keys); i++) {
-        lanes->busy[write->keys[i]] = (uint16_t)(lanes->busy[write->keys[i]] + by);
-    }
-}
-
-/* Whether so little of its time is left that a commit is not worth beginning. */
-static bool is_late(const struct lanes *lanes, const struct submission_write *write, int64_t now_us)
-{
-    return write->deadline_us - now_us < lanes->deadline_us / 4;
-}
-
-/* A list of entries that were taken off the queue. */
-struct entries {
-    struct submission_write *first;
-    struct submission_write **end;
-};
-
-static void entries_add(struct entries *entries, struct submission_write *write)
-{
-    write->next = NULL;
-    *entries->end = write;
-    entries->end = &write->next;
-}
-
 static void refuse_all(struct submission_write *first, const struct err *err)
 {
     while (first != NULL) {
@@ -110,110 +56,36 @@ static void refuse_all(struct submission_write *first, const struct err *err)
     }
 }
 
-/* Takes what is late off the queue, whose head is always the oldest. Mutex held. */
+/* Takes those who have so little time left that a commit is not worth beginning. Mutex held. */
 static struct submission_write *take_late(struct lanes *lanes)
 {
-    struct entries late = {.end = &late.first};
-    const int64_t now_us = clock_monotonic_us();
-    while (lanes->first != NULL && is_late(lanes, lanes->first, now_us)) {
-        struct submission_write *write = lanes->first;
-        lanes->first = write->next;
-        lanes->depth--;
-        entries_add(&late, write);
-    }
-    if (lanes->first == NULL) {
-        lanes->end = &lanes->first;
-    }
-    return late.first;
-}
-
-/*
- * Fills the lane's batch from the queue and holds the keys of what it took. An entry that meets
- * one on its way stays, and so does every later one that meets it: order per booking. Mutex held.
- */
-static size_t take_batch(struct lane *lane)
-{
-    struct lanes *lanes = lane->lanes;
-    const size_t max = (size_t)lanes->options.batch_max;
-    struct submission_write *blocked[64];
-    size_t blocked_count = 0;
-    size_t count = 0;
-    size_t scanned = 0;
-    struct submission_write **link = &lanes->first;
-    while (*link != NULL && count < max && scanned < max * SCAN_MAX_PER_ENTRY &&
-           blocked_count < ARRAY_LENGTH(blocked)) {
-        struct submission_write *write = *link;
-        scanned++;
-        if (is_blocked(lanes, write)) {
-            hold_keys(lanes, write, 1);
-            blocked[blocked_count++] = write;
-            link = &write->next;
-            continue;
-        }
-        hold_keys(lanes, write, 1);
-        *link = write->next;
-        lanes->depth--;
-        lane->batch[count++] = write;
-    }
-    if (*link == NULL) {
-        lanes->end = link;
-    }
-    for (size_t i = 0; i < blocked_count; i++) {
-        hold_keys(lanes, blocked[i], -1);
-    }
-    if (count >= PRESSED_BATCH) {
-        lanes->pressed_at_us = clock_monotonic_us();
-    }
-    return count;
-}
-
-/* Puts entries back at the head of the queue, in their order. Mutex held. */
-static void give_back(struct lanes *lanes, struct submission_write *const *writes, size_t count)
-{
-    for (size_t i = count; i-- > 0;) {
-        hold_keys(lanes, writes[i], -1);
-        writes[i]->next = lanes->first;
-        if (lanes->first == NULL) {
-            lanes->end = &writes[i]->next;
-        }
-        lanes->first = writes[i];
-        lanes->depth++;
-    }
+    return lane_queue_take_late(&lanes->queue, clock_monotonic_us() + lanes->deadline_us / 4);
 }
 
 static void return_to_queue(struct lanes *lanes, struct submission_write *const *writes,
                             size_t count)
 {
     pthread_mutex_lock(&lanes->mutex);
-    give_back(lanes, writes, count);
+    lane_queue_give_back(&lanes->queue, writes, count);
     pthread_cond_signal(&lanes->wake);
     pthread_mutex_unlock(&lanes->mutex);
 }
 
-/* Waits a moment before the database is tried again. Mutex held. */
-static void pause_held(struct lanes *lanes)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += RECONNECT_PAUSE_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&lanes->pause, &lanes->mutex, &until);
-}
-
-/* Notes since when the database is of no use. Mutex held. */
+/* Notes since when the database is of no use. */
 static void note_lost(struct lanes *lanes)
 {
+    pthread_mutex_lock(&lanes->mutex);
     if (lanes->lost_at_us == 0) {
         lanes->lost_at_us = clock_monotonic_us();
     }
+    pthread_mutex_unlock(&lanes->mutex);
 }
 
 static void pause_lane(struct lanes *lanes)
 {
+    static const bool never = false; /* a lane that ends still writes what waits */
     pthread_mutex_lock(&lanes->mutex);
-    note_lost(lanes);
-    pause_held(lanes);
+    condition_wait_ms(&lanes->pause, &lanes->mutex, PAUSE_MS, NULL, &never);
     pthread_mutex_unlock(&lanes->mutex);
 }
 
@@ -240,10 +112,8 @@ static void settle_written(struct lanes *lanes, struct submission_write *const *
     }
     pthread_mutex_lock(&lanes->mutex);
     lanes->lost_at_us = 0;
-    for (size_t i = 0; i < count; i++) {
-        hold_keys(lanes, writes[i], -1);
-    }
-    if (lanes->first != NULL) {
+    lane_queue_release(&lanes->queue, writes, count);
+    if (lanes->queue.first != NULL) {
         pthread_cond_signal(&lanes->wake); /* an entry may have waited for these keys */
     }
     pthread_mutex_unlock(&lanes->mutex);
@@ -262,8 +132,8 @@ static void settle_refused(struct lanes *lanes, struct submission_write *write,
                            const struct err *err)
 {
     pthread_mutex_lock(&lanes->mutex);
-    hold_keys(lanes, write, -1);
-    if (lanes->first != NULL) {
+    lane_queue_release(&lanes->queue, &write, 1);
+    if (lanes->queue.first != NULL) {
         pthread_cond_signal(&lanes->wake);
     }
     pthread_mutex_unlock(&lanes->mutex);
@@ -281,16 +151,47 @@ static int64_t first_deadline(struct submission_write *const *writes, size_t cou
     return deadline_us;
 }
 
-static void note_failure(struct lanes *lanes, enum status status)
+/*
+ * Puts entries back that met another writer. One that does so again and again is given up, so that
+ * it cannot keep its neighbours busy.
+ */
+static void put_off(struct lanes *lanes, struct submission_write **writes, size_t count)
 {
-    metric_add(lanes->failures, (size_t)status, 1);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (++writes[i]->conflicts < CONFLICTS_MAX) {
+            writes[kept++] = writes[i];
+        } else {
+            struct err err = {0};
+            (void)err_set(&err, STATUS_UNAVAILABLE, "met another writer each time");
+            settle_refused(lanes, writes[i], &err);
+        }
+    }
+    metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)kept);
+    return_to_queue(lanes, writes, kept);
 }
 
+static void write_entries(struct lane *lane, bool only_new, struct submission_write **writes,
+                          size_t count);
+
 /*
- * Writes entries in one transaction: first as new, and what is not with the statement for all. One
- * whose data the database refuses is found by halving, so that it costs its neighbours a few
- * transactions and not one each.
+ * What could not be written together is halved: the one that the database refuses, or that meets
+ * another writer, costs its neighbours a few transactions and not one each.
  */
+static void write_halves(struct lane *lane, bool only_new, struct submission_write **writes,
+                         size_t count, const struct err *err)
+{
+    if (count > 1) {
+        write_entries(lane, only_new, writes, count / 2);
+        write_entries(lane, only_new, writes + count / 2, count - count / 2);
+    } else if (err->status == STATUS_RETRY) {
+        put_off(lane->lanes, writes, 1);
+    } else {
+        settle_refused(lane->lanes, writes[0], err);
+    }
+}
+
+/* Writes entries in one transaction: first as new, and what is not with the statement for all. */
 static void write_entries(struct lane *lane, bool only_new, struct submission_write **writes,
                           size_t count)
 {
@@ -305,36 +206,21 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         if (later > 0 && only_new) {
             write_entries(lane, false, writes, later);
         } else if (later > 0) {
-            metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)later);
-            return_to_queue(lanes, writes, later);
+            put_off(lanes, writes, later);
         }
         return;
     }
-    note_failure(lanes, status);
-    switch (status) {
-    case STATUS_UNAVAILABLE: /* the disk is full, say */
+    metric_add(lanes->failures, (size_t)status, 1);
+    if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
+        /* The entries are idempotent: what was committed unheard is found so the next time. */
         return_to_queue(lanes, writes, count);
-        pause_lane(lanes);
-        return;
-    case STATUS_RETRY:
-    case STATUS_UNKNOWN: /* the entries are idempotent: writing them again is safe */
-        return_to_queue(lanes, writes, count);
-        return;
-    case STATUS_OK:
-    case STATUS_INVALID:
-    case STATUS_DENIED:
-    case STATUS_NOT_FOUND:
-    case STATUS_CONFLICT:
-    case STATUS_NO_MEMORY:
-    case STATUS_INTERNAL:
-        break;
-    }
-    if (count == 1) {
-        settle_refused(lanes, writes[0], &err);
+        if (connection_is_open(lane->connection)) {
+            note_lost(lanes); /* the disk is full, say */
+            pause_lane(lanes);
+        }
         return;
     }
-    write_entries(lane, only_new, writes, count / 2);
-    write_entries(lane, only_new, writes + count / 2, count - count / 2);
+    write_halves(lane, only_new, writes, count, &err);
 }
 
 /* Makes the connection; while that fails, refuses what becomes late and pauses. */
@@ -346,22 +232,18 @@ static bool reach_database(struct lane *lane)
     }
     struct err err = {0};
     const enum status status = connection_ensure(lane->connection, &err);
-    struct submission_write *late = NULL;
     pthread_mutex_lock(&lanes->mutex);
     if (status == STATUS_OK) {
         lanes->lost_at_us = 0;
-    } else {
-        note_lost(lanes);
-        late = take_late(lanes);
-        if (late == NULL) {
-            pause_held(lanes);
-        }
     }
+    struct submission_write *late = status == STATUS_OK ? NULL : take_late(lanes);
     pthread_mutex_unlock(&lanes->mutex);
     if (status != STATUS_OK) {
-        note_failure(lanes, STATUS_UNAVAILABLE);
+        metric_add(lanes->failures, STATUS_UNAVAILABLE, 1);
+        note_lost(lanes);
         (void)err_set(&err, STATUS_UNAVAILABLE, "the database is out of reach");
         refuse_all(late, &err);
+        pause_lane(lanes);
     }
     return status == STATUS_OK;
 }
@@ -370,10 +252,10 @@ static bool reach_database(struct lane *lane)
 static bool wait_for_work(struct lanes *lanes)
 {
     pthread_mutex_lock(&lanes->mutex);
-    while (lanes->first == NULL && !lanes->stopping) {
+    while (lanes->queue.first == NULL && !lanes->stopping) {
         pthread_cond_wait(&lanes->wake, &lanes->mutex);
     }
-    const bool work = lanes->first != NULL;
+    const bool work = lanes->queue.first != NULL;
     pthread_mutex_unlock(&lanes->mutex);
     return work;
 }
@@ -397,10 +279,14 @@ static void *run_lane(void *arg)
         }
         pthread_mutex_lock(&lanes->mutex);
         struct submission_write *late = take_late(lanes);
-        const size_t count = take_batch(&lane);
-        if (count == 0 && late == NULL && lanes->first != NULL) {
-            pthread_cond_wait(&lanes->wake,
-                              &lanes->mutex); /* all that waits meets what is on its way */
+        const size_t count =
+            lane_queue_take(&lanes->queue, lane.batch, (size_t)lanes->options.batch_max);
+        if (count >= PRESSED_BATCH) {
+            lanes->pressed_at_us = clock_monotonic_us();
+        }
+        if (count == 0 && late == NULL && lanes->queue.first != NULL) {
+            /* All that waits meets what is on its way, whose end wakes us. */
+            pthread_cond_wait(&lanes->wake, &lanes->mutex);
         }
         pthread_mutex_unlock(&lanes->mutex);
 
@@ -458,16 +344,12 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     lanes->connection.prepared_count = 1;
     lanes->connection.setup = connection_batch_setup;
     lanes->deadline_us = options->deadline_ms * 1000;
-    lanes->end = &lanes->first;
+    lane_queue_init(&lanes->queue);
     add_metrics(lanes, options->metrics);
 
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&lanes->mutex, NULL);
     pthread_cond_init(&lanes->wake, NULL);
-    pthread_cond_init(&lanes->pause, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&lanes->pause);
 
     lanes->threads = calloc((size_t)options->count, sizeof *lanes->threads);
     for (long i = 0; lanes->threads != NULL && i < options->count; i++) {
@@ -507,22 +389,19 @@ enum status lanes_submit(struct lanes *lanes, struct submission_write *write, st
 {
     const int64_t now_us = clock_monotonic_us();
     write->deadline_us = now_us + lanes->deadline_us;
-    write->next = NULL;
-    set_keys(write);
+    write->conflicts = 0;
 
     const char *refusal = NULL;
     pthread_mutex_lock(&lanes->mutex);
     if (lanes->stopping) {
         refusal = "shutting down";
-    } else if (lanes->depth >= (size_t)lanes->options.queue_max) {
+    } else if (lanes->queue.depth >= (size_t)lanes->options.queue_max) {
         refusal = "too many submissions are waiting to be written";
     } else if (lanes->lost_at_us != 0 && now_us - lanes->lost_at_us > lanes->deadline_us &&
-               lanes->first != NULL) {
+               lanes->queue.first != NULL) {
         refusal = "the database is out of reach"; /* those who wait are the probe */
     } else {
-        *lanes->end = write;
-        lanes->end = &write->next;
-        lanes->depth++;
+        lane_queue_push(&lanes->queue, write);
         pthread_cond_signal(&lanes->wake);
     }
     pthread_mutex_unlock(&lanes->mutex);
@@ -532,7 +411,7 @@ enum status lanes_submit(struct lanes *lanes, struct submission_write *write, st
 size_t lanes_depth(struct lanes *lanes)
 {
     pthread_mutex_lock(&lanes->mutex);
-    const size_t depth = lanes->depth;
+    const size_t depth = lanes->queue.depth;
     pthread_mutex_unlock(&lanes->mutex);
     return depth;
 }

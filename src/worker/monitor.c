@@ -3,9 +3,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "intake/core/clock.h"
+#include "intake/core/condition.h"
 #include "intake/core/log.h"
 #include "intake/db/migrate.h"
 #include "intake/db/store_processing.h"
@@ -81,13 +81,7 @@ static void say_probed_held(struct monitor *monitor)
 static bool keep_and_wait(struct monitor *monitor, enum status status,
                           const struct monitor_state *found)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
     const long wait_ms = status == STATUS_OK ? PROBE_EVERY_MS : PROBE_AGAIN_MS;
-    until.tv_nsec += wait_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-
     pthread_mutex_lock(&monitor->mutex);
     if (status == STATUS_OK) {
         monitor->state = *found;
@@ -96,10 +90,7 @@ static bool keep_and_wait(struct monitor *monitor, enum status status,
         monitor->state.reachable = false;
     }
     say_probed_held(monitor);
-    int timed_out = 0;
-    while (!monitor->stopping && timed_out == 0) {
-        timed_out = pthread_cond_timedwait(&monitor->changed, &monitor->mutex, &until);
-    }
+    condition_wait_ms(&monitor->changed, &monitor->mutex, wait_ms, NULL, &monitor->stopping);
     const bool goes_on = !monitor->stopping;
     pthread_mutex_unlock(&monitor->mutex);
     return goes_on;
@@ -137,11 +128,7 @@ enum status monitor_create(const struct connection_options *connection,
     monitor->options.prepared = &processing_state_statements;
     monitor->options.prepared_count = 1;
     monitor->options.setup = connection_batch_setup; /* it counts by partial indexes */
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&monitor->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&monitor->changed);
     pthread_mutex_init(&monitor->mutex, NULL);
     if (pthread_create(&monitor->thread, NULL, run_monitor, monitor) != 0) {
         pthread_cond_destroy(&monitor->changed);

@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "intake/core/clock.h"
+#include "intake/core/condition.h"
 #include "intake/core/log.h"
 #include "intake/core/metrics.h"
 #include "intake/db/lane.h"
@@ -68,11 +68,7 @@ struct worker *worker_create(struct metrics *metrics)
     worker->runs_failed = metrics_add(metrics, METRIC_COUNTER, "intake_worker_errors_total",
                                       "Batches of the worker that the database did not take.");
     metric_add_series(worker->runs_failed, "");
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&worker->changed);
     pthread_mutex_init(&worker->mutex, NULL);
     return worker;
 }
@@ -93,26 +89,11 @@ int64_t worker_silent_us(struct worker *worker)
     return alive_at_us == 0 ? 0 : clock_monotonic_us() - alive_at_us;
 }
 
-/* Waits until `*flag` (NULL: none), the end of the worker, or the end of the time. Mutex held. */
-static void wait_held(struct worker *worker, long wait_ms, const bool *flag)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int timed_out = 0;
-    while (!worker->stopping && !(flag != NULL && *flag) && timed_out == 0) {
-        timed_out = pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
-    }
-}
-
 /* Waits without being woken; false when the worker ends. */
 static bool pause_for(struct worker *worker, long wait_ms)
 {
     pthread_mutex_lock(&worker->mutex);
-    wait_held(worker, wait_ms, NULL);
+    condition_wait_ms(&worker->changed, &worker->mutex, wait_ms, NULL, &worker->stopping);
     const bool goes_on = !worker->stopping;
     pthread_mutex_unlock(&worker->mutex);
     return goes_on;
@@ -131,12 +112,12 @@ static bool wait_for_work(struct worker_thread *thread, bool more)
         pthread_cond_broadcast(&worker->changed);
     } else if (!more) {
         worker->backlog = false;
-        wait_held(worker, worker->options.poll_ms,
-                  thread->helps ? &worker->backlog : &worker->woken);
+        condition_wait_ms(&worker->changed, &worker->mutex, worker->options.poll_ms,
+                          thread->helps ? &worker->backlog : &worker->woken, &worker->stopping);
     }
     if (!more && !thread->helps) {
         if (worker->woken) {
-            wait_held(worker, GATHER_MS, NULL);
+            condition_wait_ms(&worker->changed, &worker->mutex, GATHER_MS, NULL, &worker->stopping);
         }
         worker->woken = false;
     }

@@ -55,6 +55,7 @@ struct submission_write {
 
     /* The lane's own. */
     int64_t deadline_us;
+    int conflicts;
     uint32_t keys[3];
     struct submission_write *next;
 };
