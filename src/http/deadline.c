@@ -14,7 +14,10 @@
 
 #include "intake/core/clock.h"
 
-enum { PHASE_BITS = 3, TICK_MIN_MS = 10, TICK_MAX_MS = 250 };
+enum { PHASE_BITS = 3, TICK_MIN_MS = 10, TICK_MAX_MS = 250, FINISHED_MS = 50 };
+
+/* The kernel's TCP_CLOSE_WAIT, which its own header does not name. */
+enum { TCP_CLOSE_WAIT_STATE = 8 };
 
 #define PHASE_MASK ((UINT64_C(1) << PHASE_BITS) - 1)
 
@@ -38,16 +41,24 @@ static enum deadline_phase phase_of(uint64_t state)
     return (enum deadline_phase)(state & PHASE_MASK);
 }
 
-/* Bytes that the socket received in all its life; 0 where the kernel does not tell (no TCP). */
-static uint64_t socket_received_bytes(int fd)
+/* What the kernel knows about the peer; zeros where it does not tell (no TCP). */
+struct peer {
+    uint64_t received_bytes; /* in all the connection's life */
+    bool has_finished;       /* it will send nothing any more */
+};
+
+static struct peer look_at_peer(int fd)
 {
     struct tcp_info info;
     socklen_t len = sizeof info;
     memset(&info, 0, sizeof info);
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) {
-        return 0;
+        return (struct peer){0};
     }
-    return info.tcpi_bytes_received;
+    return (struct peer){
+        .received_bytes = info.tcpi_bytes_received,
+        .has_finished = info.tcpi_state == TCP_CLOSE_WAIT_STATE,
+    };
 }
 
 static void send_timeout_problem(int fd, uint64_t request_id)
@@ -101,7 +112,7 @@ static void expire(struct deadlines *deadlines, struct deadline_entry *entry, in
         return;
     }
     if (phase == DEADLINE_IDLE) {
-        const bool has_begun = socket_received_bytes(entry->fd) != entry->received_bytes;
+        const bool has_begun = look_at_peer(entry->fd).received_bytes != entry->received_bytes;
         if (idle_goes_on(deadlines, entry, state, now_us, has_begun)) {
             return;
         }
@@ -195,11 +206,16 @@ void deadlines_destroy(struct deadlines *deadlines)
     free(deadlines);
 }
 
-/* When the idle phase that begins now is looked at first; also sets its end. */
-static int64_t begin_idle(struct deadline_entry *entry, int64_t now_us)
+/*
+ * When the idle phase that begins now is looked at first; also sets its end. libmicrohttpd misses
+ * the end of what a client sends when it comes together with a request, and would keep the
+ * connection: once such a client has its answer, a moment is enough for what it sent before.
+ */
+static int64_t begin_idle(struct deadline_entry *entry, int64_t now_us, bool peer_has_finished)
 {
     const struct deadline_limits *limits = &entry->deadlines->limits;
-    entry->idle_until_us = now_us + limits->ms[DEADLINE_IDLE] * 1000;
+    const int64_t limit_ms = peer_has_finished ? FINISHED_MS : limits->ms[DEADLINE_IDLE];
+    entry->idle_until_us = now_us + limit_ms * 1000;
     const int64_t first_look_us = now_us + limits->ms[DEADLINE_HEADERS] * 1000;
     return first_look_us < entry->idle_until_us ? first_look_us : entry->idle_until_us;
 }
@@ -210,7 +226,7 @@ void deadline_watch(struct deadlines *deadlines, struct deadline_entry *entry, i
     entry->fd = fd;
     entry->received_bytes = 0;
     entry->previous = NULL;
-    atomic_init(&entry->state, pack(begin_idle(entry, clock_monotonic_us()), DEADLINE_IDLE));
+    atomic_init(&entry->state, pack(begin_idle(entry, clock_monotonic_us(), false), DEADLINE_IDLE));
 
     pthread_mutex_lock(&deadlines->mutex);
     entry->next = deadlines->first;
@@ -249,8 +265,9 @@ bool deadline_enter(struct deadline_entry *entry, enum deadline_phase phase)
     if (phase == DEADLINE_NONE) {
         fresh = pack(0, DEADLINE_NONE);
     } else if (phase == DEADLINE_IDLE) {
-        entry->received_bytes = socket_received_bytes(entry->fd);
-        fresh = pack(begin_idle(entry, clock_monotonic_us()), DEADLINE_IDLE);
+        const struct peer peer = look_at_peer(entry->fd);
+        entry->received_bytes = peer.received_bytes;
+        fresh = pack(begin_idle(entry, clock_monotonic_us(), peer.has_finished), DEADLINE_IDLE);
     } else {
         fresh = pack(clock_monotonic_us() + limits->ms[phase] * 1000, phase);
     }

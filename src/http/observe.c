@@ -66,8 +66,12 @@ static void add_series(struct observe *observe, const struct route *route)
         metric_add_series(observe->durations, labels.data);
         for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++) {
             strbuf_clear(&labels);
-            strbuf_printf(&labels, "route=\"%s\",method=\"%s\",status=\"%u\"", path, name,
-                          statuses[i]);
+            strbuf_printf(&labels, "route=\"%s\",method=\"%s\",status=\"", path, name);
+            if (statuses[i] != 0) {
+                strbuf_printf(&labels, "%u\"", statuses[i]);
+            } else {
+                strbuf_puts(&labels, "other\"");
+            }
             metric_add_series(observe->requests, labels.data);
         }
         strbuf_finish(&labels);

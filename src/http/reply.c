@@ -29,12 +29,15 @@ static const struct problem {
     {409, "conflict", "Conflict", "conflict"},
     {412, "precondition-failed", "Precondition Failed", "conflict"},
     {413, "content-too-large", "Content Too Large", "too-long"},
+    {414, "uri-too-long", "URI Too Long", "too-long"},
     {415, "unsupported-media-type", "Unsupported Media Type", "not-supported"},
     {417, "expectation-failed", "Expectation Failed", "not-supported"},
     {422, "unprocessable-content", "Unprocessable Content", "processing"},
     {429, "too-many-requests", "Too Many Requests", "throttled"},
+    {431, "header-fields-too-large", "Request Header Fields Too Large", "too-long"},
     {500, "internal-error", "Internal Server Error", "exception"},
     {503, "service-unavailable", "Service Unavailable", "transient"},
+    {505, "http-version-not-supported", "HTTP Version Not Supported", "not-supported"},
 };
 
 static const struct problem *find_problem(unsigned status)

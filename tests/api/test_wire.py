@@ -1,6 +1,7 @@
 """Requests that are not plain HTTP: 400, and the connection ends; nothing after them is read."""
 
 import json
+import random
 
 import pytest
 
@@ -74,6 +75,51 @@ def test_a_bad_header_is_refused_whenever_it_comes(shared_intake, shared_client)
         assert b"HTTP/1.1 2" not in raw.rest()
         other.send(bad[60:])
         assert other.reply().status == 400
+
+
+def mutilated(data, chance):
+    """A request with up to four small faults of the kinds that parsers stumble over."""
+    data = bytearray(data)
+    for _ in range(chance.randrange(5)):
+        at = chance.randrange(len(data) or 1)
+        fault = chance.randrange(5)
+        if fault == 0 and data:
+            data[at] = chance.randrange(256)
+        elif fault == 1:
+            data[at:at] = bytes([chance.choice(b"\0\t\n\r :%\xff")])
+        elif fault == 2:
+            del data[at:at + chance.randrange(1, 8)]
+        elif fault == 3:
+            data[at:at] = chance.choice([b"\r\n", b"Content-Length: 5\r\n", b"Expect: 100-continue\r\n",
+                                         b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n"])
+        else:
+            data = data[:at + 1]
+    return bytes(data)
+
+
+def test_mutilated_requests_harm_nobody(start_intake):
+    intake = start_intake({"http.header_timeout_ms": 200, "http.body_timeout_ms": 200,
+                           "http.idle_timeout_ms": 1000})
+    chance = random.Random(20261122)
+    plain = [post("Content-Length: 2"), SMUGGLED.encode(),
+             post("Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n")]
+    for _ in range(200):
+        data = mutilated(chance.choice(plain + list(REFUSED.values())), chance)
+        cut = chance.randrange(len(data) + 1)
+        with RawConnection(intake.port) as raw:
+            try:
+                raw.send(data[:cut]).send(data[cut:]).finish_sending()
+                raw.rest()
+            except OSError:
+                pass  # refused before we had said it all
+    assert intake.client().submit(minimal()).status_code == 201
+
+
+def test_a_client_that_has_said_everything_gets_its_answers_and_the_end(shared_intake):
+    with RawConnection(shared_intake.port) as raw:
+        raw.send(SMUGGLED * 3).finish_sending()
+        assert [raw.reply().status for _ in range(3)] == [200] * 3
+        assert raw.closed()
 
 
 def test_headers_that_are_too_large_are_431(shared_intake):
