@@ -9,12 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "intake/core/clock.h"
 
-enum { PHASE_BITS = 3, TICK_MIN_MS = 10, TICK_MAX_MS = 250, FINISHED_MS = 50 };
+enum {
+    PHASE_BITS = 3,
+    TICK_MIN_MS = 10,
+    TICK_MAX_MS = 250,
+    FINISHED_MS = 50,
+    FINISHED_LOOK_MS = 500
+};
 
 /* The kernel's TCP_CLOSE_WAIT, which its own header does not name. */
 enum { TCP_CLOSE_WAIT_STATE = 8 };
@@ -102,13 +109,32 @@ static bool idle_goes_on(struct deadlines *deadlines, struct deadline_entry *ent
     return true;
 }
 
+/*
+ * libmicrohttpd misses the end of what a client sends when it comes together with other bytes, and
+ * would wait for the rest of a request that cannot come any more: wakes it up.
+ */
+static void wake_when_peer_has_finished(const struct deadline_entry *entry, int64_t age_us)
+{
+    int unread_bytes = 0;
+    if (age_us >= INT64_C(1000) * FINISHED_LOOK_MS && look_at_peer(entry->fd).has_finished &&
+        ioctl(entry->fd, FIONREAD, &unread_bytes) == 0 && unread_bytes == 0) {
+        (void)shutdown(entry->fd, SHUT_RD);
+    }
+}
+
 /* Under the lock. */
 static void expire(struct deadlines *deadlines, struct deadline_entry *entry, int64_t now_us)
 {
     uint64_t state = atomic_load(&entry->state);
     enum deadline_phase phase = phase_of(state);
-    if (phase == DEADLINE_EXPIRED || phase == DEADLINE_NONE ||
-        now_us < (int64_t)(state >> PHASE_BITS)) {
+    if (phase == DEADLINE_EXPIRED || phase == DEADLINE_NONE) {
+        return;
+    }
+    const int64_t left_us = (int64_t)(state >> PHASE_BITS) - now_us;
+    if (left_us > 0) {
+        if (phase == DEADLINE_HEADERS || phase == DEADLINE_BODY) {
+            wake_when_peer_has_finished(entry, deadlines->limits.ms[phase] * 1000 - left_us);
+        }
         return;
     }
     if (phase == DEADLINE_IDLE) {
@@ -207,9 +233,8 @@ void deadlines_destroy(struct deadlines *deadlines)
 }
 
 /*
- * When the idle phase that begins now is looked at first; also sets its end. libmicrohttpd misses
- * the end of what a client sends when it comes together with a request, and would keep the
- * connection: once such a client has its answer, a moment is enough for what it sent before.
+ * When the idle phase that begins now is looked at first; also sets its end. A client that will
+ * send nothing any more has its answer; a moment is enough for what it sent before.
  */
 static int64_t begin_idle(struct deadline_entry *entry, int64_t now_us, bool peer_has_finished)
 {
