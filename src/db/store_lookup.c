@@ -55,12 +55,13 @@ static const char list_sql[] =
     "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"
     "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"
     "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $7::int"
+    "    LIMIT $7::int + 1" /* the one more tells that there is a next page; it is not shown */
     "),\n"
     "audited AS ("
     "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
     "    SELECT $8::uuid, $9, 'submission.list', booking_uid, $10"
-    "    FROM found"
+    "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id DESC LIMIT $7::int)"
+    "        AS shown"
     ")\n"
     "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
@@ -255,7 +256,12 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
     PGresult *result = NULL;
     const enum status status = execute(connection, "submission_list", &parameters, &result, err);
     if (status == STATUS_OK) {
-        *ret_page = (struct submission_page){.count = PQntuples(result), .result = result};
+        const int32_t rows = PQntuples(result);
+        *ret_page = (struct submission_page){
+            .count = rows < filter->limit ? rows : filter->limit,
+            .more = rows > filter->limit,
+            .result = result,
+        };
     }
     return status;
 }

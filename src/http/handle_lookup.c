@@ -168,7 +168,7 @@ static void read_cursor(const struct request *request, char buffer[static CURSOR
 }
 
 /* The page as JSON; `next_cursor` is null on the last one. */
-static void print_page(const struct submission_page *page, int32_t limit, struct strbuf *out)
+static void print_page(const struct submission_page *page, struct strbuf *out)
 {
     struct submission_line line = {0};
     strbuf_puts(out, "{\"submissions\":[");
@@ -180,7 +180,7 @@ static void print_page(const struct submission_page *page, int32_t limit, struct
         submission_print_line(&line, out);
     }
     strbuf_puts(out, "],\"next_cursor\":");
-    if (page->count == limit) {
+    if (page->more) {
         strbuf_printf(out, "\"%" PRId64 "-%s\"}", line.created_at_us, line.id);
     } else {
         strbuf_puts(out, "null}");
@@ -211,7 +211,7 @@ enum handled handle_submissions_list(struct request *request, struct connection 
         return HANDLED_NOW;
     }
     struct strbuf body = {0};
-    print_page(&page, filter.limit, &body);
+    print_page(&page, &body);
     reply_json(request, 200, &body);
     return HANDLED_NOW;
 }

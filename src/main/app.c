@@ -220,8 +220,8 @@ void app_stop(struct app *app)
         }
     }
     worker_stop(app->worker); /* it looks at the lanes, and they wake it to their end */
+    executor_destroy(app->executor); /* a post with a token goes through it to the lanes */
     lanes_destroy(app->lanes);
-    executor_destroy(app->executor);
     if (app->server != NULL) {
         server_stop(app->server);
     }

@@ -166,3 +166,13 @@ def test_times_are_of_the_database_s_clock(intake, client, staff):
     created = client.submit(body).json()["created_at"]
     stored = intake.database.submission(body["booking_uid"])["created_at"]
     assert datetime.datetime.fromisoformat(created.replace("Z", "+00:00")) == stored
+
+
+def test_the_last_page_says_so_when_it_is_full(intake, client, staff):
+    for _ in range(4):
+        client.submit(minimal())
+    first = staff.list(limit=2).json()
+    last = staff.list(limit=2, cursor=first["next_cursor"]).json()
+    assert len(last["submissions"]) == 2 and last["next_cursor"] is None
+    seen = intake.database.query("SELECT booking_uid FROM audit_log WHERE action = 'submission.list'")
+    assert len(seen) == 4

@@ -88,6 +88,7 @@ struct submission_line {
 /* Lines as they came from the database; they live as long as the page. */
 struct submission_page {
     int32_t count;
+    bool more; /* there is a next page */
     struct pg_result *result;
 };
 
