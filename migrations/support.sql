@@ -8,7 +8,14 @@
 -- - Rows are changed in pages, each a short transaction of its own.
 -- - All of it can be broken off anywhere and begun again.
 
-CREATE SCHEMA IF NOT EXISTS intake_archive;
+-- Not IF NOT EXISTS, which demands the right to create schemas even where this one was made before.
+DO $$
+BEGIN
+    IF to_regnamespace('intake_archive') IS NULL THEN
+        CREATE SCHEMA intake_archive;
+    END IF;
+END
+$$;
 COMMENT ON SCHEMA intake_archive IS
     'What a migration''s step back took out of the schema, until the next step up puts it back; and the helpers of the migrations';
 
