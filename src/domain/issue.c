@@ -153,6 +153,10 @@ void issues_print_errors(const struct issues *issues, struct strbuf *out)
         print_member(out, "code", issue->code);
         strbuf_putc(out, ',');
         print_member(out, "message", issue->message);
+        if (issue->path[0] != '\0' && strcmp(issue->path, issue->field) != 0) {
+            strbuf_putc(out, ',');
+            print_member(out, "path", issue->path);
+        }
         strbuf_putc(out, '}');
     }
     strbuf_putc(out, ']');

@@ -58,14 +58,18 @@ void validate_print_path(const struct answer_tree *tree, uint32_t node, struct s
     }
 }
 
+/* `is_absent`: the item is not there, and the node is what it would be below. */
 static void add_issue(struct check *check, enum issue_severity severity, const char *code,
-                      const char *link_id, uint32_t node, const char *message)
+                      const char *link_id, uint32_t node, bool is_absent, const char *message)
 {
     if (check->lenient && severity == ISSUE_ERROR) {
         severity = ISSUE_WARNING;
     }
     struct strbuf path = {0};
     validate_print_path(check->tree, node, &path);
+    if (check->tree->flat && check->tree->nodes[node].kind != NODE_STRAY && is_absent) {
+        strbuf_printf(&path, "%s%s", path.len > 0 ? "." : "", link_id);
+    }
     issues_add_severity(check->issues, severity, code, link_id, path.data, "%s", message);
     strbuf_finish(&path);
 }
@@ -79,13 +83,13 @@ void validate_issue(struct check *check, enum issue_severity severity, const cha
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     add_issue(check, severity, code, check->tree->questionnaire->items[item].link_id, node,
-              message);
+              check->tree->nodes[node].item != item || !check->tree->nodes[node].present, message);
 }
 
 static void report_stray(struct check *check, uint32_t node)
 {
     const char *link_id = check->tree->nodes[node].link_id;
-    add_issue(check, ISSUE_FATAL, "invalidLinkId", link_id == NULL ? "" : link_id, node,
+    add_issue(check, ISSUE_FATAL, "invalidLinkId", link_id == NULL ? "" : link_id, node, false,
               "This form has no such question here.");
 }
 

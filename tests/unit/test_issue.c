@@ -71,9 +71,13 @@ static void test_errors_of_a_problem_are_without_warnings(void **state)
     struct strbuf text = {0};
     issues_add_severity(&issues, ISSUE_WARNING, "w", "a", NULL, "fine");
     issues_add(&issues, "format", "qu\"ote", NULL, "a \n b");
+    issues_add(&issues, "required", "b", "g[1].b", "c");
+    issues_add(&issues, "required", "d", "d", "e");
     issues_print_errors(&issues, &text);
-    assert_string_equal(text.data,
-                        "[{\"field\":\"qu\\\"ote\",\"code\":\"format\",\"message\":\"a \\n b\"}]");
+    assert_string_equal(
+        text.data, "[{\"field\":\"qu\\\"ote\",\"code\":\"format\",\"message\":\"a \\n b\"},"
+                   "{\"field\":\"b\",\"code\":\"required\",\"message\":\"c\",\"path\":\"g[1].b\"},"
+                   "{\"field\":\"d\",\"code\":\"required\",\"message\":\"e\"}]");
     strbuf_finish(&text);
     issues_finish(&issues);
 }

@@ -64,7 +64,10 @@ bool issues_are_none(const struct issues *issues);
 /* The first issue of `field` with `code`, or NULL; either may be NULL for any. */
 const struct issue *issues_find(const struct issues *issues, const char *field, const char *code);
 
-/* Appends `[{"field":…,"code":…,"message":…},…]`: the `errors` of a problem+json (RFC 9457). */
+/*
+ * Appends `[{"field":…,"code":…,"message":…},…]`: the `errors` of a problem+json (RFC 9457). Where
+ * the field alone does not say which one is meant, `path` does: "medications[1].dose".
+ */
 void issues_print_errors(const struct issues *issues, struct strbuf *out);
 
 /*
