@@ -252,7 +252,7 @@ bool utf8_is_valid(const char *text, size_t len)
 
 bool text_equal(const char *a, const char *b)
 {
-    return strcmp(a, b) == 0;
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 bool text_starts_with(const char *text, const char *prefix)

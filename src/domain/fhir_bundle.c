@@ -6,14 +6,28 @@
 #include "intake/domain/questionnaire.h"
 #include "intake/domain/questionnaire_set.h"
 
-static void begin(const char *self, size_t total, struct strbuf *out)
+/* Escapes what would end the value of a query parameter (RFC 3986 section 3.4). */
+static void print_query_value(const char *text, struct strbuf *out)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c <= ' ' || c >= 0x7f || strchr("%&#+|\"<>\\^`{}", c) != NULL) {
+            strbuf_printf(out, "%%%02X", c);
+        } else {
+            strbuf_putc(out, *text);
+        }
+    }
+}
+
+/* The link `self` says how the search was understood; relative to the service. */
+static void begin(const struct fhir_search *search, size_t total, struct strbuf *out)
 {
     strbuf_printf(out,
                   "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":%zu,"
-                  "\"link\":[{\"relation\":\"self\",\"url\":",
-                  total);
-    strbuf_json_string(out, self, strlen(self));
-    strbuf_puts(out, total > 0 ? "}],\"entry\":[" : "}]");
+                  "\"link\":[{\"relation\":\"self\",\"url\":\"%s?%s=",
+                  total, search->type, search->parameter);
+    print_query_value(search->value, out);
+    strbuf_puts(out, total > 0 ? "\"}],\"entry\":[" : "\"}]");
 }
 
 static void add_entry(const char *uuid, struct view resource, bool first, struct strbuf *out)
@@ -23,10 +37,10 @@ static void add_entry(const char *uuid, struct view resource, bool first, struct
     strbuf_puts(out, ",\"search\":{\"mode\":\"match\"}}");
 }
 
-void fhir_print_searchset(const char *self, const char *uuid, const struct strbuf *resource,
-                          struct strbuf *out)
+void fhir_print_searchset(const struct fhir_search *search, const char *uuid,
+                          const struct strbuf *resource, struct strbuf *out)
 {
-    begin(self, resource == NULL ? 0 : 1, out);
+    begin(search, resource == NULL ? 0 : 1, out);
     if (resource != NULL) {
         add_entry(uuid, (struct view){resource->data, resource->len}, true, out);
         strbuf_putc(out, ']');
@@ -50,41 +64,27 @@ static void print_uuid(const struct questionnaire *questionnaire, struct strbuf 
     strbuf_printf(out, "%.8s-%.4s-8%.3s-8%.3s-%.12s", hex, hex + 8, hex + 12, hex + 15, hex + 18);
 }
 
-/* Escapes what would end the value of a query parameter (RFC 3986 section 3.4). */
-static void print_query_value(const char *text, struct strbuf *out)
-{
-    for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c <= ' ' || c >= 0x7f || strchr("%&#+\"<>\\^`{}", c) != NULL) {
-            strbuf_printf(out, "%%%02X", c);
-        } else {
-            strbuf_putc(out, *text);
-        }
-    }
-}
-
 void fhir_print_questionnaires(const struct questionnaire_set *set, const char *canonical,
                                struct strbuf *out)
 {
-    struct strbuf text = {0};
+    const struct fhir_search search = {"Questionnaire", "url", canonical};
+    struct strbuf uuid = {0};
     size_t total = 0;
     for (size_t i = 0; i < questionnaire_set_count(set); i++) {
         total += is_canonical_of(questionnaire_set_at(set, i), canonical);
     }
-    strbuf_puts(&text, "Questionnaire?url=");
-    print_query_value(canonical, &text);
-    begin(text.failed ? "" : text.data, total, out);
+    begin(&search, total, out);
     bool first = true;
     for (size_t i = 0; i < questionnaire_set_count(set); i++) {
         const struct questionnaire *questionnaire = questionnaire_set_at(set, i);
         if (is_canonical_of(questionnaire, canonical)) {
-            strbuf_clear(&text);
-            print_uuid(questionnaire, &text);
-            add_entry(text.failed ? "" : text.data, questionnaire_text(questionnaire), first, out);
+            strbuf_clear(&uuid);
+            print_uuid(questionnaire, &uuid);
+            add_entry(uuid.failed ? "" : uuid.data, questionnaire_text(questionnaire), first, out);
             first = false;
         }
     }
     strbuf_puts(out, total > 0 ? "]}" : "}");
-    out->failed = out->failed || text.failed;
-    strbuf_finish(&text);
+    out->failed = out->failed || uuid.failed;
+    strbuf_finish(&uuid);
 }

@@ -186,6 +186,7 @@ static const struct code {
     {"maxValueIncompatUnits", "value", false},
     {"attachmentSizeInconsistent", "invalid", false},
     {"regex", "invalid", false},
+    {"notCompleted", "business-rule", true},
     {"notEnabled", "business-rule", true},
     {"placeholder", "value", true},
     {"format", "value", true},

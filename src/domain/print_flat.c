@@ -1,6 +1,7 @@
 /* From a QuestionnaireResponse to the flat form. */
 #include <string.h>
 
+#include "intake/core/cleanup.h"
 #include "intake/core/json.h"
 #include "intake/domain/answer_tree.h"
 #include "intake/domain/flat_fhir.h"
@@ -172,19 +173,36 @@ static void print_children(struct printer *printer, uint32_t parent)
     }
 }
 
-/* The contained resource that `reference` ("#id") names. */
-static const json_t *find_contained(const json_t *response, const char *reference)
+/* The contained Patient with this id; for NULL, the first. */
+static const json_t *find_contained(const json_t *response, const char *wanted)
 {
     const json_t *contained = json_object_get(response, "contained");
     for (size_t i = 0; i < json_array_size(contained); i++) {
         const json_t *resource = json_array_get(contained, i);
         const char *id = json_string_value(json_object_get(resource, "id"));
         if (json_is_resource(resource, "Patient") &&
-            (reference == NULL || (id != NULL && strcmp(id, reference) == 0))) {
+            (wanted == NULL || (id != NULL && strcmp(id, wanted) == 0))) {
             return resource;
         }
     }
     return NULL;
+}
+
+/* Who answered: the contained Patient that is the subject, or the source; else the only one. */
+static const json_t *find_patient(const json_t *response)
+{
+    static const char *const roles[] = {"subject", "source"};
+    const json_t *patient = NULL;
+    bool named = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(roles) && patient == NULL; i++) {
+        const json_t *role = json_object_get(response, roles[i]);
+        const char *reference = json_string_value(json_object_get(role, "reference"));
+        if (reference != NULL && reference[0] == '#') {
+            named = true;
+            patient = find_contained(response, reference + 1);
+        }
+    }
+    return named ? patient : find_contained(response, NULL);
 }
 
 static void print_text_field(struct printer *printer, const char *name, const json_t *text)
@@ -238,10 +256,7 @@ static void print_telecom(struct printer *printer, const json_t *patient, const 
 static void print_envelope(struct printer *printer, const json_t *response)
 {
     const json_t *identifier = json_object_get(response, "identifier");
-    const char *subject =
-        json_string_value(json_object_get(json_object_get(response, "subject"), "reference"));
-    const bool local = subject != NULL && subject[0] == '#';
-    const json_t *patient = find_contained(response, local ? subject + 1 : NULL);
+    const json_t *patient = find_patient(response);
     print_text_field(printer, "booking_uid", json_object_get(identifier, "value"));
     print_name(printer, patient);
     print_telecom(printer, patient, "email", "attendee_email");

@@ -198,9 +198,11 @@ static void print_head(const struct questionnaire *questionnaire, const json_t *
         print_json_member(
             out, ",\"identifier\":{\"system\":\"" BOOKING_SYSTEM "\",\"value\":", booking, "}");
     }
-    if (questionnaire->url[0] != '\0') {
+    if (questionnaire->url[0] != '\0' || questionnaire->id[0] != '\0') {
         struct strbuf canonical = {0};
-        strbuf_puts(&canonical, questionnaire->url);
+        strbuf_puts(&canonical, questionnaire->url[0] != '\0' ? "" : "Questionnaire/");
+        strbuf_puts(&canonical,
+                    questionnaire->url[0] != '\0' ? questionnaire->url : questionnaire->id);
         if (questionnaire->version[0] != '\0') {
             strbuf_printf(&canonical, "|%s", questionnaire->version);
         }

@@ -94,6 +94,7 @@ enum status submission_check_answers(const struct questionnaire *questionnaire, 
         status = questionnaire_validate_flat_lexemes(questionnaire, body, &lexemes, issues, err);
     }
     if (status == STATUS_OK) {
+        post->questionnaire = questionnaire;
         post->write.questionnaire_id = questionnaire_id(questionnaire);
         post->write.questionnaire_version = questionnaire_version(questionnaire);
         post->write.age = questionnaire_derived_age(questionnaire, body);
@@ -152,6 +153,8 @@ enum status submission_prepare(const struct submission_service *service, const c
 void submission_post_finish(struct submission_post *post)
 {
     contact_finish(&post->contact);
+    free(post->flat);
+    post->flat = NULL;
 }
 
 enum status submission_commit(struct submission_service *service, struct submission_post *post,

@@ -21,15 +21,6 @@ enum {
     CURSOR_SIZE = 64, /* microseconds, "-", a UUID */
 };
 
-static struct audit_actor actor_of(const struct request *request)
-{
-    return (struct audit_actor){
-        .token_id = request->caller.token_id,
-        .name = request->caller.name,
-        .request_id = request->id,
-    };
-}
-
 /* The booking of the path; NULL, and the reply set, when it cannot be one. */
 static const char *booking_of(struct request *request)
 {
@@ -48,7 +39,7 @@ enum handled handle_submission_get(struct request *request, struct connection *c
     }
     struct err err = {0};
     struct submission_record record;
-    const struct audit_actor actor = actor_of(request);
+    const struct audit_actor actor = request_actor(request);
     enum status status = lookup_submission(connection, &actor, booking_uid, &record, &err);
     if (status != STATUS_OK) {
         reply_failure(request, &err);
@@ -74,7 +65,7 @@ enum handled handle_submission_retry(struct request *request, struct connection 
     }
     struct err err = {0};
     struct submission_record record;
-    const struct audit_actor actor = actor_of(request);
+    const struct audit_actor actor = request_actor(request);
     if (lookup_retry(connection, &actor, booking_uid, &record, &err) != STATUS_OK) {
         reply_failure(request, &err);
         return HANDLED_NOW;
@@ -205,7 +196,7 @@ enum handled handle_submissions_list(struct request *request, struct connection 
     }
     struct err err = {0};
     AUTO(submission_page_finish) struct submission_page page = {0};
-    const struct audit_actor actor = actor_of(request);
+    const struct audit_actor actor = request_actor(request);
     if (lookup_list(connection, &actor, &filter, &page, &err) != STATUS_OK) {
         reply_failure(request, &err);
         return HANDLED_NOW;

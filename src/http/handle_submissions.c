@@ -1,16 +1,27 @@
-/* POST /v1/submissions: what the web frontend sends. */
+/* POST /v1/submissions and POST /fhir/QuestionnaireResponse: what patients send. */
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/submission.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
+/* One of the forms that a submission can have. */
+struct post_form {
+    enum status (*prepare)(const struct submission_service *service, const char *body,
+                           size_t body_len, struct submission_post *ret_post, struct issues *issues,
+                           struct err *err);
+    /* What is answered when it is committed, and its Location when it is the first. */
+    void (*reply)(struct request *request, const struct submission_post *post, bool created);
+};
+
 /* A post that the lanes have; attached to its request, and freed with it. */
 struct pending_post {
     struct submission_post post;
     struct request *request;
+    const struct post_form *form;
 };
 
 static void pending_post_destroy(void *attachment)
@@ -31,13 +42,7 @@ static void on_written(struct submission_write *write, enum status status, const
     } else if (write->outcome == SUBMISSION_GONE) {
         reply_problem(request, 409, "The submission of this booking was deleted.");
     } else {
-        struct strbuf body = {0};
-        submission_print_receipt(&pending->post, &body);
-        const bool created = write->outcome == SUBMISSION_CREATED;
-        if (created) {
-            reply_header(request, "Location", "/v1/submissions/%s", write->booking_uid);
-        }
-        reply_json(request, created ? 201 : 200, &body);
+        pending->form->reply(request, &pending->post, write->outcome == SUBMISSION_CREATED);
     }
     request_complete(request);
 }
@@ -52,9 +57,8 @@ static void refuse(struct request *request, const struct issues *issues, const s
     }
 }
 
-enum handled handle_submissions_post(struct request *request, struct connection *connection)
+static enum handled take_post(struct request *request, const struct post_form *form)
 {
-    (void)connection;
     struct err err = {0};
     struct pending_post *pending = calloc(1, sizeof *pending);
     if (pending == NULL) {
@@ -63,12 +67,13 @@ enum handled handle_submissions_post(struct request *request, struct connection 
         return HANDLED_NOW;
     }
     pending->request = request;
+    pending->form = form;
     request_attach(request, pending, pending_post_destroy);
 
     struct submission_service *service = request->services->submissions;
     struct issues issues = {0};
-    enum status status = submission_prepare(service, request->body != NULL ? request->body : "",
-                                            request->body_len, &pending->post, &issues, &err);
+    enum status status = form->prepare(service, request->body != NULL ? request->body : "",
+                                       request->body_len, &pending->post, &issues, &err);
     if (status != STATUS_OK) {
         refuse(request, &issues, &err);
         issues_finish(&issues);
@@ -82,4 +87,45 @@ enum handled handle_submissions_post(struct request *request, struct connection 
         return HANDLED_NOW;
     }
     return HANDLED_LATER;
+}
+
+static void reply_receipt(struct request *request, const struct submission_post *post, bool created)
+{
+    struct strbuf body = {0};
+    submission_print_receipt(post, &body);
+    if (created) {
+        reply_header(request, "Location", "/v1/submissions/%s", post->write.booking_uid);
+    }
+    reply_json(request, created ? 201 : 200, &body);
+}
+
+static void reply_response(struct request *request, const struct submission_post *post,
+                           bool created)
+{
+    struct err err = {0};
+    struct strbuf body = {0};
+    if (fhir_response_print_post(post, &body, &err) != STATUS_OK) {
+        strbuf_finish(&body);
+        reply_failure(request, &err);
+        return;
+    }
+    if (created) {
+        reply_header(request, "Location", "/fhir/QuestionnaireResponse/%s", post->write.id);
+    }
+    reply_header(request, "ETag", "W/\"%d\"", (int)post->write.revision);
+    reply_fhir(request, created ? 201 : 200, &body);
+}
+
+enum handled handle_submissions_post(struct request *request, struct connection *connection)
+{
+    static const struct post_form flat = {submission_prepare, reply_receipt};
+    (void)connection;
+    return take_post(request, &flat);
+}
+
+enum handled handle_fhir_response_post(struct request *request, struct connection *connection)
+{
+    static const struct post_form response = {fhir_response_prepare, reply_response};
+    (void)connection;
+    return take_post(request, &response);
 }

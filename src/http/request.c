@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "intake/core/clock.h"
+#include "intake/db/store_lookup.h"
 
 /* The first buffer for a body whose length is not announced. */
 enum { CHUNKED_FIRST_BYTES = 4096 };
@@ -67,6 +68,15 @@ void request_attach(struct request *request, void *attachment, void (*destroy)(v
 {
     request->attachment = attachment;
     request->attachment_destroy = destroy;
+}
+
+struct audit_actor request_actor(const struct request *request)
+{
+    return (struct audit_actor){
+        .token_id = request->caller.token_id,
+        .name = request->caller.name,
+        .request_id = request->id,
+    };
 }
 
 const char *request_header(const struct request *request, const char *name)

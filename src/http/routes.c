@@ -4,6 +4,9 @@
 #include "intake/http/handlers.h"
 #include "intake/http/route.h"
 
+#define JSON_TYPE "application/json"
+#define FHIR_TYPE "application/fhir+json"
+
 static bool metrics_are_guarded(const struct config *config)
 {
     return config->http.metrics_require_token;
@@ -17,6 +20,7 @@ static bool submissions_are_guarded(const struct config *config)
 static const char *const list_query[] = {"status", "since", "until", "q", "limit", "cursor", NULL};
 static const char *const version_query[] = {"version", NULL};
 static const char *const url_query[] = {"url", NULL};
+static const char *const identifier_query[] = {"identifier", NULL};
 
 static const struct route rows[] = {
     {
@@ -25,7 +29,7 @@ static const struct route rows[] = {
         .roles = ROLE_INTAKE | ROLE_ADMIN,
         .guarded_when = submissions_are_guarded,
         .takes_body = true,
-        .body_types = {"application/json"},
+        .body_types = {JSON_TYPE},
         .handle = handle_submissions_post,
     },
     {
@@ -60,6 +64,42 @@ static const struct route rows[] = {
         .path = "/v1/questionnaires/{id}",
         .query = version_query,
         .handle = handle_questionnaire_get,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/metadata",
+        .handle = handle_fhir_metadata,
+    },
+    {
+        .method = "POST",
+        .path = "/fhir/QuestionnaireResponse",
+        .roles = ROLE_INTAKE | ROLE_ADMIN,
+        .guarded_when = submissions_are_guarded,
+        .takes_body = true,
+        .body_types = {FHIR_TYPE, JSON_TYPE},
+        .handle = handle_fhir_response_post,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/QuestionnaireResponse",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .query = identifier_query,
+        .handle = handle_fhir_response_search,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/QuestionnaireResponse/{id}",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_fhir_response_get,
+    },
+    {
+        .method = "POST",
+        .path = "/fhir/Questionnaire/$validate-response",
+        .takes_body = true,
+        .body_types = {FHIR_TYPE, JSON_TYPE},
+        .handle = handle_fhir_validate_response,
     },
     {
         .method = "GET",

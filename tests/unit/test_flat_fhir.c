@@ -204,7 +204,7 @@ static void test_the_response_says_what_it_is(void **state)
         "\"lastUpdated\":\"2026-01-02T03:04:05Z\"},\"contained\":[{\"resourceType\":\"Patient\","
         "\"id\":"
         "\"patient\",\"name\":[{\"text\":\"Jo\"}]}],\"identifier\":{\"system\":\"urn:intake:"
-        "booking\","
+        "booking-uid\","
         "\"value\":\"b1\"},\"questionnaire\":\"urn:t|3\",\"status\":\"amended\",\"subject\":{"
         "\"reference\":\"#patient\"},\"authored\":\"2026-01-02\",\"item\":[{\"linkId\":\"c\","
         "\"text\":"

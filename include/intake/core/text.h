@@ -47,6 +47,7 @@ size_t utf8_length(const char *text, size_t len);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629). */
 bool utf8_is_valid(const char *text, size_t len);
 
+/* Either may be NULL, which equals only NULL. */
 bool text_equal(const char *a, const char *b);
 bool text_starts_with(const char *text, const char *prefix);
 

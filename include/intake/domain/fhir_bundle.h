@@ -9,13 +9,16 @@
 
 struct questionnaire_set;
 
-/*
- * Appends the Bundle of one resource, or of none for NULL. `self` is the search as it was
- * understood, relative to the service ("QuestionnaireResponse?identifier=…"), `uuid` that of the
- * resource.
- */
-void fhir_print_searchset(const char *self, const char *uuid, const struct strbuf *resource,
-                          struct strbuf *out);
+/* A search by one parameter, as it was understood. */
+struct fhir_search {
+    const char *type;      /* of the resources */
+    const char *parameter; /* "identifier" */
+    const char *value;     /* decoded */
+};
+
+/* Appends the Bundle of one resource and its UUID, or of none for NULL. */
+void fhir_print_searchset(const struct fhir_search *search, const char *uuid,
+                          const struct strbuf *resource, struct strbuf *out);
 
 /*
  * Appends the Bundle of the questionnaires with this canonical, `url` or `url|version`, offered or

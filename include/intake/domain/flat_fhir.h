@@ -2,8 +2,9 @@
  * Between the two forms of answers: the flat body and the FHIR R4 QuestionnaireResponse, without
  * loss. Both are printed as text, so that decimals keep every digit.
  *
- * The envelope's fields become: booking_uid the `identifier` (system urn:intake:booking), the
- * attendee a contained Patient with name and telecom, which is the `subject`.
+ * The envelope's fields become: booking_uid the `identifier` (system urn:intake:booking-uid), the
+ * attendee a contained Patient with name and telecom, which is the `subject` (or, read, the
+ * `source`).
  */
 #ifndef INTAKE_DOMAIN_FLAT_FHIR_H
 #define INTAKE_DOMAIN_FLAT_FHIR_H
@@ -16,7 +17,7 @@ struct json_lexemes;
 struct questionnaire;
 struct strbuf;
 
-#define BOOKING_SYSTEM "urn:intake:booking"
+#define BOOKING_SYSTEM "urn:intake:booking-uid"
 
 /* What a response says about itself; NULL members are left out. */
 struct response_head {

@@ -41,6 +41,8 @@ submission_service_questionnaires(const struct submission_service *service);
 struct submission_post {
     struct submission_write write;
     struct contact contact;
+    const struct questionnaire *questionnaire; /* what it answers */
+    char *flat; /* what is stored, where that was made from another form; else NULL */
 };
 
 /*

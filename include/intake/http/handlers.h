@@ -15,8 +15,15 @@ enum handled handle_metrics(struct request *request, struct connection *connecti
 /* handle_version.c */
 enum handled handle_version(struct request *request, struct connection *connection);
 
-/* handle_submissions.c: the web frontend's posts */
+/* handle_submissions.c: posts, in the flat form and as a QuestionnaireResponse */
 enum handled handle_submissions_post(struct request *request, struct connection *connection);
+enum handled handle_fhir_response_post(struct request *request, struct connection *connection);
+
+/* handle_fhir.c: the rest of the FHIR interface */
+enum handled handle_fhir_metadata(struct request *request, struct connection *connection);
+enum handled handle_fhir_response_get(struct request *request, struct connection *connection);
+enum handled handle_fhir_response_search(struct request *request, struct connection *connection);
+enum handled handle_fhir_validate_response(struct request *request, struct connection *connection);
 
 /* handle_questionnaires.c: the definitions, for whoever shows the form */
 enum handled handle_questionnaires_list(struct request *request, struct connection *connection);

@@ -23,6 +23,7 @@
 #include "intake/http/target.h"
 #include "intake/http/wire.h"
 
+struct audit_actor;
 struct dispatch;
 
 enum { REQUEST_ID_SIZE = 17 }; /* sixteen hexadecimal digits and the NUL */
@@ -84,6 +85,9 @@ bool request_append_body(struct request *request, const char *data, size_t len, 
 
 /* Ties something of a handler to the request's life. At most one. */
 void request_attach(struct request *request, void *attachment, void (*destroy)(void *attachment));
+
+/* Who calls a guarded route, for the audit row; points into the request. */
+struct audit_actor request_actor(const struct request *request);
 
 /* A header of the request, or NULL. */
 const char *request_header(const struct request *request, const char *name);
