@@ -77,6 +77,11 @@ static const struct questionnaire *choose_questionnaire(const struct questionnai
         issues_add(issues, "invalidAnswerType", "questionnaire", NULL, "This must be text.");
         return NULL;
     }
+    if (json_is_string(name) && json_has_nul(name)) {
+        issues_add(issues, "invalidCharacter", "questionnaire", NULL,
+                   "This holds a character that is not allowed.");
+        return NULL;
+    }
     return questionnaire_set_choose(set, json_string_value(name), "questionnaire", NULL, issues);
 }
 

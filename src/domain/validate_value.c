@@ -7,18 +7,20 @@
 #include "intake/domain/unit.h"
 #include "intake/domain/validate.h"
 
+/* Whether a text anywhere in the value holds U+0000; parsing has limited the depth. */
 static bool holds_nul(const json_t *json)
 {
     if (json_is_string(json)) {
         return json_has_nul(json);
     }
-    if (!json_is_object(json)) {
-        return false;
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        if (holds_nul(json_array_get(json, i))) {
+            return true;
+        }
     }
     json_t *object = (json_t *)(uintptr_t)json;
     for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
-        const json_t *member = json_object_iter_value(at);
-        if (json_is_string(member) && json_has_nul(member)) {
+        if (holds_nul(json_object_iter_value(at))) {
             return true;
         }
     }

@@ -264,6 +264,8 @@ def test_both_media_types_are_taken(shared_client, content_type):
     ({"item": hair(allergies=code("yes"))}, "required", None),
     ({"item": hair(allergies_details=text("x"))}, "notEnabled", "QuestionnaireResponse.item[0].item[0]"),
     ({"item": hair(hair_loss_pattern=text("a\u0000b"))}, "invalidCharacter", ANSWER),
+    ({"item": hair(age_range={"valueCoding": {**code("65+")["valueCoding"], "extension": [
+        {"url": "urn:x", "valueString": "a\u0000b"}]}})}, "invalidCharacter", ANSWER),
 ])
 def test_a_response_that_breaks_a_rule_is_422(shared_intake, shared_client, changes, expected, expression):
     before = shared_intake.database.value("SELECT count(*) FROM medical_questionnaire_submissions")

@@ -129,7 +129,7 @@ def test_a_post_that_names_none_answers_the_default(versions, name):
     ("nothing", "questionnaireNotFound"), ("survey|3", "questionnaireNotFound"),
     ("survey|1", "questionnaireRetired"), ("gone", "questionnaireRetired"),
     ("https://example.com/q/survey|11", "questionnaireDraft"), ("survey|12", "questionnaireInactive"),
-    (7, "invalidAnswerType"), (["survey"], "invalidAnswerType"), (False, "invalidAnswerType")])
+    ("survey\0", "invalidCharacter"), (7, "invalidAnswerType"), (["survey"], "invalidAnswerType"), (False, "invalidAnswerType")])
 def test_what_cannot_be_answered_now_is_422(versions, name, code):
     reply = versions.client().submit(minimal(questionnaire=name))
     assert reply.status_code == 422
