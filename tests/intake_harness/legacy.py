@@ -2,9 +2,11 @@
 
 import threading
 
+ROWS = 20000
+
 # As the live data is: e-mail addresses stored as telephone numbers, profiles that share an e-mail,
 # names left NULL, soft-deleted profiles.
-ROWS = """
+ROWS_SQL = """
 INSERT INTO users (phone_number, name)
 SELECT CASE
            WHEN i % 50 = 0 THEN 'medical_patient' || i || '@example.com'
@@ -90,7 +92,7 @@ END $$;
 def load(database, rows):
     """Fills the tables of the baseline and prepares what LegacyWriters need."""
     with database.connect("postgres") as connection:
-        connection.execute(ROWS.format(rows=rows))
+        connection.execute(ROWS_SQL.format(rows=rows))
         connection.execute(WRITER)
 
 
