@@ -50,8 +50,9 @@ static const struct statement statements[] = {
     {"processing_write_backgrounds",
      "WITH w AS MATERIALIZED ("
      "    SELECT w.*"
-     "    FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::int[])"
-     "        AS w (profile_id, answers, sources, removed, age)"
+     "    FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::int[],"
+     "                $6::int[])"
+     "        AS w (profile_id, answers, sources, removed, age, stored)"
      "    JOIN patient_profiles AS p ON p.id = w.profile_id"
      "    WHERE NOT p.deleted"
      "    ORDER BY w.profile_id"
@@ -70,14 +71,13 @@ static const struct statement statements[] = {
      "        answer_sources = b.answer_sources || w.sources,"
      "        updated_at = now()"
      "    FROM w"
-     "    WHERE b.patient_profile_id = w.profile_id"
-     "    RETURNING b.patient_profile_id"
+     "    WHERE b.patient_profile_id = w.profile_id AND w.stored = 1"
      "),\n"
      "made AS ("
      "    INSERT INTO medical_backgrounds (patient_profile_id, medical_data, answer_sources)"
      "    SELECT profile_id, answers, sources"
      "    FROM w"
-     "    WHERE profile_id NOT IN (SELECT patient_profile_id FROM changed)"
+     "    WHERE stored = 0"
      "    ORDER BY profile_id"
      ")\n"
      "SELECT"},
@@ -242,18 +242,20 @@ enum status processing_write_backgrounds(struct connection *connection,
                                          const struct background_write *writes, size_t count,
                                          struct err *err)
 {
-    struct array arrays[5] = {0};
+    struct array arrays[6] = {0};
     array_start(&arrays[0], ARRAY_UUID);
     array_start(&arrays[1], ARRAY_JSONB);
     array_start(&arrays[2], ARRAY_JSONB);
     array_start(&arrays[3], ARRAY_JSONB);
     array_start(&arrays[4], ARRAY_INT4);
+    array_start(&arrays[5], ARRAY_INT4);
     for (size_t i = 0; i < count; i++) {
         array_add_uuid(&arrays[0], writes[i].profile_id);
         array_add_json(&arrays[1], writes[i].answers, strlen(writes[i].answers));
         array_add_json(&arrays[2], writes[i].sources, strlen(writes[i].sources));
         array_add_json(&arrays[3], writes[i].removed, strlen(writes[i].removed));
         array_add_int4(&arrays[4], writes[i].age);
+        array_add_int4(&arrays[5], writes[i].stored);
     }
     AUTO_RESULT PGresult *result = NULL;
     return execute_arrays(connection, "processing_write_backgrounds", arrays, ARRAY_LENGTH(arrays),

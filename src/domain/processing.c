@@ -20,6 +20,7 @@ enum { CONFLICTS_MAX = 5 };
 struct patient {
     const char *profile_id;
     struct background background;
+    bool background_stored;
     bool background_deleted;
     bool touched;
     int age;
@@ -180,6 +181,7 @@ static enum status read_backgrounds(struct connection *connection, struct batch 
         struct background_row stored;
         processing_background(result, row, &stored);
         struct patient *patient = find_patient(batch, stored.profile_id);
+        patient->background_stored = true;
         patient->background_deleted = stored.deleted;
         status = background_init(&patient->background, read_object(stored.medical_data),
                                  read_object(stored.answer_sources), err);
@@ -264,6 +266,7 @@ static enum status write_backgrounds(struct connection *connection, struct batch
             .sources = patient->texts[1],
             .removed = patient->texts[2],
             .age = patient->age,
+            .stored = patient->background_stored,
         };
     }
     return count > 0 ? processing_write_backgrounds(connection, writes, count, err) : STATUS_OK;

@@ -68,6 +68,7 @@ struct background_write {
     const char *sources; /* object: booking_uid -> what it wrote, put into answer_sources */
     const char *removed; /* array of linkIds that leave medical_data */
     int32_t age;         /* for a profile that has none; -1: not known */
+    bool stored;         /* processing_backgrounds() found and locked it: changed, not made */
 };
 
 /*
