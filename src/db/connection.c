@@ -95,6 +95,7 @@ static const struct {
     {"40P01", STATUS_RETRY, false, true},      /* deadlock_detected */
     {"55P03", STATUS_RETRY, false, true},      /* lock_not_available */
     {"23505", STATUS_RETRY, false, false},     /* unique_violation: a race with another writer */
+    {"23503", STATUS_RETRY, false, false},     /* foreign_key_violation: a race with a deletion */
     {"40003", STATUS_UNKNOWN, true, true},     /* statement_completion_unknown */
     {"25006", STATUS_UNAVAILABLE, true, true}, /* read_only_sql_transaction: not the primary */
     /* A table or column that a migration has taken back, or not brought yet. */
@@ -108,6 +109,7 @@ static const struct {
     {"58", STATUS_UNAVAILABLE, false, true},    /* system error */
     {"22", STATUS_INVALID, false, false},       /* data exception */
     {"23", STATUS_INVALID, false, false},       /* integrity constraint violation */
+    {"P0", STATUS_INTERNAL, false, false},      /* what a trigger of somebody else says */
     {"", STATUS_INTERNAL, false, true},
 };
 

@@ -86,3 +86,40 @@ def test_a_background_that_appears_while_processing_is_not_overwritten(start_int
     assert database.background(bodies[1]["booking_uid"])["allergies"] == "yes"
     assert database.submission(bodies[1]["booking_uid"])["contradictions"] == [
         {"field": "allergies", "stored": "yes", "posted": "none"}]
+
+
+def test_a_profile_that_is_deleted_at_that_moment_does_not_refuse_the_patient(start_intake):
+    intake = start_intake({"worker.enabled": "false"})
+    first = full()
+    assert intake.client().submit(first).status_code == 201
+    second = full(attendee_email=first["attendee_email"])
+    client = intake.client()
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        with another_writer(intake.database) as writer:
+            writer.execute("DELETE FROM patient_profiles WHERE email = %s", (first["attendee_email"],))
+            reply = executor.submit(client.submit, second)
+            wait_blocked(intake.database)
+        assert reply.result().status_code == 201, reply.result().text
+    assert intake.database.profile(second["booking_uid"])["email"] == first["attendee_email"]
+
+
+def test_a_row_that_is_always_in_the_way_fails_only_its_own_submission(start_intake):
+    """A revision that is there already, by somebody's hand: no retry will ever write it."""
+    intake = start_intake({"worker.enabled": "false", "lane.deadline_ms": 4000})
+    stuck = full()
+    assert intake.client().submit(stuck).status_code == 201
+    intake.database.query("INSERT INTO submission_revisions (submission_id, revision, submission_data)"
+                          " SELECT id, 1, '{}' FROM medical_questionnaire_submissions")
+    clients, other = [intake.client() for _ in range(8)], intake.client()
+    bodies = [full() for _ in clients]
+    for client, body in zip(clients, bodies):
+        assert client.submit(body).status_code == 201
+
+    def repeat(client, body):
+        return [client.submit(body) for _ in range(20)]
+
+    with concurrent.futures.ThreadPoolExecutor(9) as executor:
+        refused = executor.submit(other.submit, {**stuck, "allergies": "yes", "allergies_details": "Pollen"})
+        replies = list(executor.map(repeat, clients, bodies))
+    assert {reply.status_code for row in replies for reply in row} == {200}
+    assert refused.result().status_code == 503
