@@ -360,6 +360,12 @@ enum status submission_write_batch(struct connection *connection, struct submiss
     const enum status status =
         connection_execute(connection, only_new ? "submission_write_new" : "submission_write_any",
                            &parameters, true, deadline_us, &result, err);
+    if (status == STATUS_INVALID) { /* it was validated: no mistake of the client's */
+        if (err != NULL) {
+            err->status = STATUS_INTERNAL;
+        }
+        return STATUS_INTERNAL;
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -71,7 +71,8 @@ extern const struct statement_list submission_write_statements;
 /*
  * Writes them in one transaction and sets what came of each. With `only_new`, those whose booking
  * and person are both new are written, quickly, and the others become SUBMISSION_LATER. No two of
- * them may name the same booking, e-mail or phone. Failures as connection_execute().
+ * them may name the same booking, e-mail or phone. Failures as connection_execute(), but that what
+ * the database refuses is STATUS_INTERNAL.
  */
 enum status submission_write_batch(struct connection *connection, struct submission_writer *writer,
                                    bool only_new, struct submission_write *const *writes,
