@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    EXPONENT_MAX = 100000,                 /* FHIR sets no limit; a hostile 1e999999999 does harm */
+    EXPONENT_MAX = 1000,                   /* FHIR sets no limit; a hostile 1e999999999 does harm */
     WIDE_DIGITS = 4 * DECIMAL_DIGITS_MAX,  /* products of three, and sums of two products */
     ALIGN_MAX = 2 * DECIMAL_DIGITS_MAX + 8 /* digits that an exact sum of two decimals may have */
 };

@@ -142,6 +142,19 @@ static void read_basics(struct compile *compile, uint32_t index)
 
 static bool insert_lookup(struct questionnaire *questionnaire, uint32_t item);
 
+/* Whether the item is below a question that repeats. */
+static bool is_below_list(const struct questionnaire *questionnaire, uint32_t index)
+{
+    const struct item *items = questionnaire->items;
+    while (index != ITEM_ROOT) {
+        index = items[index].parent;
+        if (items[index].repeats && items[index].type != ITEM_GROUP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_link_id(struct compile *compile, uint32_t index)
 {
     struct questionnaire *questionnaire = compile->questionnaire;
@@ -151,6 +164,9 @@ static void check_link_id(struct compile *compile, uint32_t index)
     } else if (!insert_lookup(questionnaire, index)) {
         compile_issue(compile, ISSUE_ERROR, index, "invalidLinkId",
                       "the linkId is used by another item");
+    } else if (strcmp(item->link_id, "answer") == 0 && is_below_list(questionnaire, index)) {
+        compile_issue(compile, ISSUE_ERROR, index, "invalidLinkId",
+                      "below a question that repeats, the linkId \"answer\" is the answer itself");
     } else if (!item->repeated && envelope_field_is(item->link_id)) {
         compile_issue(compile, ISSUE_ERROR, index, "invalidLinkId",
                       "the linkId is the name of a field of every submission");

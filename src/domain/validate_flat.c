@@ -27,3 +27,19 @@ enum status questionnaire_validate_flat(const struct questionnaire *questionnair
 {
     return questionnaire_validate_flat_lexemes(questionnaire, body, NULL, issues, err);
 }
+
+enum status questionnaire_validate_flat_text(const struct questionnaire *questionnaire,
+                                             const json_t *body, const char *text, size_t len,
+                                             struct issues *issues, struct err *err)
+{
+    struct json_lexemes lexemes = {0};
+    enum status status = STATUS_OK;
+    if (questionnaire->has_decimals) {
+        status = json_lexemes_read(text, len, body, &lexemes, err);
+    }
+    if (status == STATUS_OK) {
+        status = questionnaire_validate_flat_lexemes(questionnaire, body, &lexemes, issues, err);
+    }
+    json_lexemes_finish(&lexemes);
+    return status;
+}

@@ -209,6 +209,14 @@ static bool unit_fits(const struct coding *unit, const struct quantity *quantity
            (unit->code == NULL || texts_equal(unit->code, quantity->code));
 }
 
+/* Whether the quantity can be told in the item's own unit; one without a unit is in it. */
+static bool is_in_unit(const struct coding *unit, const struct quantity *quantity)
+{
+    const struct quantity own = {.system = unit->system, .code = unit->code, .unit = unit->display};
+    return (quantity->code == NULL && quantity->unit == NULL) ||
+           quantity_comparable(&own, quantity);
+}
+
 static bool set_holds(const struct value_set *set, const struct coding *coding)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -236,6 +244,9 @@ static void check_quantity(const struct validate_subject *subject, const struct 
     bool fits = constraints->units_count == 0;
     for (size_t i = 0; i < constraints->units_count && !fits; i++) {
         fits = unit_fits(&constraints->units[i], quantity);
+    }
+    if (fits && constraints->units_count == 0 && constraints->has_unit) {
+        fits = is_in_unit(&constraints->unit, quantity);
     }
     if (!fits) {
         VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidUnit", "Please use one of the units given.");

@@ -85,6 +85,11 @@ enum status questionnaire_validate_flat_lexemes(const struct questionnaire *ques
                                                 const struct json_lexemes *lexemes,
                                                 struct issues *issues, struct err *err);
 
+/* The same with the text that `body` was parsed from; looks into it only where it must. */
+enum status questionnaire_validate_flat_text(const struct questionnaire *questionnaire,
+                                             const json_t *body, const char *text, size_t len,
+                                             struct issues *issues, struct err *err);
+
 /*
  * The same for a FHIR R4 QuestionnaireResponse. Only `completed` and `amended` demand what is
  * required. While `in-progress`, broken rules are warnings; a broken structure, an unknown linkId
