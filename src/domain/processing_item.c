@@ -59,7 +59,9 @@ static enum status check_answers(struct processing_item *item,
                                  struct err *err)
 {
     AUTO(issues_finish) struct issues issues = {0};
-    const enum status status = questionnaire_validate_flat(definition, body, &issues, err);
+    const struct view text = item->claimed.data;
+    const enum status status =
+        questionnaire_validate_flat_text(definition, body, text.data, text.len, &issues, err);
     if (status != STATUS_OK || issues.failed) {
         return status != STATUS_OK ? status : err_no_memory(err);
     }

@@ -114,11 +114,6 @@ bool questionnaire_is_offered(const struct questionnaire *questionnaire, int64_t
            (!questionnaire->has_end || date_time_last_ms(&questionnaire->end) >= wall_ms);
 }
 
-bool questionnaire_needs_lexemes(const struct questionnaire *questionnaire)
-{
-    return questionnaire->has_decimals;
-}
-
 const char *questionnaire_item_text(const struct questionnaire *questionnaire, const char *link_id)
 {
     const uint32_t item = questionnaire_item(questionnaire, link_id, strlen(link_id));

@@ -90,14 +90,8 @@ enum status submission_check_answers(const struct questionnaire *questionnaire, 
                                      struct submission_post *post, struct issues *issues,
                                      struct err *err)
 {
-    AUTO(json_lexemes_finish) struct json_lexemes lexemes = {0};
-    enum status status = STATUS_OK;
-    if (questionnaire_needs_lexemes(questionnaire)) {
-        status = json_lexemes_read(text, text_len, body, &lexemes, err);
-    }
-    if (status == STATUS_OK) {
-        status = questionnaire_validate_flat_lexemes(questionnaire, body, &lexemes, issues, err);
-    }
+    const enum status status =
+        questionnaire_validate_flat_text(questionnaire, body, text, text_len, issues, err);
     if (status == STATUS_OK) {
         post->questionnaire = questionnaire;
         post->write.questionnaire_id = questionnaire_id(questionnaire);

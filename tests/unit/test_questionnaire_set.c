@@ -230,7 +230,6 @@ static void test_what_a_questionnaire_says_about_itself(void **state)
     assert_memory_equal(text.data, "{\"resourceType\":\"Questionnaire\"", 31);
     assert_string_equal(questionnaire_item_text(questionnaire, "a"), "");
     assert_null(questionnaire_item_text(questionnaire, "b"));
-    assert_false(questionnaire_needs_lexemes(questionnaire));
     questionnaire_set_destroy(set);
 }
 

@@ -78,7 +78,7 @@ struct json_lexemes;
 
 /*
  * The same with the numbers as they were written (json_lexemes_read, core/json.h), so that
- * decimals keep every digit. Needed only where questionnaire_needs_lexemes says so.
+ * decimals keep every digit.
  */
 enum status questionnaire_validate_flat_lexemes(const struct questionnaire *questionnaire,
                                                 const json_t *body,
@@ -103,9 +103,6 @@ enum status questionnaire_validate_response(const struct questionnaire *question
                                             const json_t *response,
                                             const struct json_lexemes *lexemes,
                                             struct issues *issues, struct err *err);
-
-/* Whether the questionnaire asks for decimals or quantities. */
-bool questionnaire_needs_lexemes(const struct questionnaire *questionnaire);
 
 /*
  * The age in years that the answers of a flat body stand for (urn:intake:derived-age on the chosen
