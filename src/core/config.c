@@ -60,6 +60,11 @@ static const struct key keys[] = {
      "Requests per second and client address, beyond the burst; more is 429. 0 is no limit."},
     {"http", "rate_burst", KEY_NUMBER, true, AT(http, rate_burst), "60", 1, 1000000,
      "Requests that an address may make at once before the rate counts."},
+    {"http", "token_failures_per_minute", KEY_NUMBER, true, AT(http, token_failures_per_minute),
+     "20", 0, 100000,
+     "Wrong tokens from one address in a minute; while there are more, a request with a token is\n"
+     "# 429, unless that token was right from there within the hour. Ten times as many from the\n"
+     "# loopback address. 0 is no limit."},
     {"http", "trusted_proxies", KEY_TEXT, true, AT(http, trusted_proxies), "", 0, 0,
      "Addresses, separated by commas, whose X-Forwarded-For is believed."},
     {"http", "cors_origins", KEY_TEXT, true, AT(http, cors_origins), "", 0, 0,

@@ -88,8 +88,22 @@ static bool check_token(struct request *request)
     if (!route_is_guarded(request->route, request->services->config)) {
         return true;
     }
-    request->token = bearer_token(request->headers.authorization);
-    if (request->token == NULL) {
+    struct guess_limit *guesses = request->dispatch->guess_limit;
+    const char *token = bearer_token(request->headers.authorization);
+    const int64_t now_us = clock_monotonic_us();
+    const long wait_seconds = request->headers.authorization.len == 0
+                                  ? 0
+                                  : guess_limit_wait_s(guesses, &request->client, token, now_us);
+    if (wait_seconds > 0) {
+        reply_header(request, "Retry-After", "%ld", wait_seconds);
+        reply_problem(request, 429, "There were too many wrong tokens from this address.");
+        return false;
+    }
+    request->token = token;
+    if (token == NULL) {
+        if (request->headers.authorization.len > 0) {
+            guess_limit_failed(guesses, &request->client, "", now_us);
+        }
         reply_header(request, "WWW-Authenticate", "Bearer realm=\"intake\"");
         reply_problem(request, 401, "This needs a token: Authorization: Bearer TOKEN.");
         return false;
@@ -193,7 +207,9 @@ bool admit_caller(struct request *request, struct connection *connection)
     struct err err = {0};
     const enum status status =
         staff_authenticate(connection, request->token, &request->caller, &err);
+    struct guess_limit *guesses = request->dispatch->guess_limit;
     if (status == STATUS_DENIED) {
+        guess_limit_failed(guesses, &request->client, request->token, clock_monotonic_us());
         reply_header(request, "WWW-Authenticate",
                      "Bearer realm=\"intake\", error=\"invalid_token\"");
         reply_problem(request, 401, "The token is not known, or has ended.");
@@ -203,6 +219,7 @@ bool admit_caller(struct request *request, struct connection *connection)
         reply_failure(request, &err);
         return false;
     }
+    guess_limit_succeeded(guesses, &request->client, request->token, clock_monotonic_us());
     if ((request->route->roles & (unsigned)request->caller.role) == 0) {
         reply_header(request, "WWW-Authenticate",
                      "Bearer realm=\"intake\", error=\"insufficient_scope\"");

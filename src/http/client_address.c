@@ -36,6 +36,12 @@ bool client_address_is_v4(const struct client_address *address)
     return memcmp(address->bytes, v4_prefix, sizeof v4_prefix) == 0;
 }
 
+bool client_address_is_loopback(const struct client_address *address)
+{
+    return (client_address_is_v4(address) && address->bytes[V4_OFFSET] == 127) ||
+           memcmp(address->bytes, &in6addr_loopback, sizeof address->bytes) == 0;
+}
+
 /* Where the address ends and a port begins; removes the brackets of IPv6. */
 static bool cut_port(struct view *text)
 {

@@ -1,4 +1,4 @@
-/* Requests per second and client. */
+/* Requests, or failures, of a client in a time. */
 #include "intake/http/rate_limit.h"
 
 #include <pthread.h>
@@ -26,7 +26,7 @@ struct rate_limit {
     struct bucket buckets[SETS][WAYS];
 };
 
-struct rate_limit *rate_limit_create(long per_second, long burst)
+struct rate_limit *rate_limit_create(long count, long period_s, long burst)
 {
     struct rate_limit *limit = calloc(1, sizeof *limit);
     if (limit == NULL) {
@@ -36,7 +36,7 @@ struct rate_limit *rate_limit_create(long per_second, long burst)
         pthread_mutex_init(&limit->stripes[i], NULL);
     }
     crypto_shorthash_keygen(limit->hash_key);
-    rate_limit_set(limit, per_second, burst);
+    rate_limit_set(limit, count, period_s, burst);
     return limit;
 }
 
@@ -51,13 +51,14 @@ void rate_limit_destroy(struct rate_limit *limit)
     free(limit);
 }
 
-void rate_limit_set(struct rate_limit *limit, long per_second, long burst)
+void rate_limit_set(struct rate_limit *limit, long count, long period_s, long burst)
 {
     atomic_store(&limit->burst, burst);
-    atomic_store(&limit->interval_us, per_second == 0 ? 0 : 1000000 / per_second);
+    atomic_store(&limit->interval_us, count == 0 ? 0 : period_s * 1000000 / count);
 }
 
-static struct bucket *find_bucket(struct bucket *set, const unsigned char *key)
+/* The client's bucket; without one NULL, or with `makes` a new one in the oldest one's place. */
+static struct bucket *find_bucket(struct bucket *set, const unsigned char *key, bool makes)
 {
     struct bucket *oldest = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
@@ -68,12 +69,17 @@ static struct bucket *find_bucket(struct bucket *set, const unsigned char *key)
             oldest = &set[i];
         }
     }
+    if (!makes) {
+        return NULL;
+    }
     memcpy(oldest->key, key, KEY_BYTES);
     oldest->full_at_us = 0;
     return oldest;
 }
 
-long rate_limit_take(struct rate_limit *limit, const struct client_address *client, int64_t now_us)
+/* What both functions of the header do. */
+static long ask(struct rate_limit *limit, const struct client_address *client, int64_t now_us,
+                bool takes)
 {
     const int64_t interval_us = atomic_load_explicit(&limit->interval_us, memory_order_relaxed);
     if (interval_us == 0) {
@@ -93,13 +99,25 @@ long rate_limit_take(struct rate_limit *limit, const struct client_address *clie
 
     pthread_mutex_t *stripe = &limit->stripes[set % STRIPES];
     pthread_mutex_lock(stripe);
-    struct bucket *bucket = find_bucket(limit->buckets[set], key);
-    int64_t full_at_us = bucket->full_at_us > now_us ? bucket->full_at_us : now_us;
+    struct bucket *bucket = find_bucket(limit->buckets[set], key, takes);
+    int64_t full_at_us =
+        bucket != NULL && bucket->full_at_us > now_us ? bucket->full_at_us : now_us;
     full_at_us += interval_us;
     const int64_t excess_us = full_at_us - now_us - burst_us;
-    if (excess_us <= 0) {
+    if (excess_us <= 0 && bucket != NULL && takes) {
         bucket->full_at_us = full_at_us;
     }
     pthread_mutex_unlock(stripe);
     return excess_us <= 0 ? 0 : (long)((excess_us + 999999) / 1000000);
+}
+
+long rate_limit_take(struct rate_limit *limit, const struct client_address *client, int64_t now_us)
+{
+    return ask(limit, client, now_us, true);
+}
+
+long rate_limit_wait_s(struct rate_limit *limit, const struct client_address *client,
+                       int64_t now_us)
+{
+    return ask(limit, client, now_us, false);
 }

@@ -126,8 +126,11 @@ static enum status start_dispatch(struct dispatch *dispatch, const struct server
     randombytes_buf(&dispatch->id_seed, sizeof dispatch->id_seed);
 
     dispatch->observe = observe_create(options->services->metrics, options->table);
-    dispatch->rate_limit = rate_limit_create(config->http.rate_per_second, config->http.rate_burst);
-    if (dispatch->observe == NULL || dispatch->rate_limit == NULL) {
+    dispatch->rate_limit =
+        rate_limit_create(config->http.rate_per_second, 1, config->http.rate_burst);
+    dispatch->guess_limit = guess_limit_create(config->http.token_failures_per_minute);
+    if (dispatch->observe == NULL || dispatch->rate_limit == NULL ||
+        dispatch->guess_limit == NULL) {
         return err_no_memory(err);
     }
     return http_settings_parse(config, &dispatch->settings, err);
@@ -138,6 +141,7 @@ static void destroy(struct server *server)
     struct dispatch *dispatch = &server->dispatch;
     deadlines_destroy(dispatch->deadlines);
     rate_limit_destroy(dispatch->rate_limit);
+    guess_limit_destroy(dispatch->guess_limit);
     observe_destroy(dispatch->observe);
     http_settings_finish(&dispatch->settings);
     pthread_cond_destroy(&dispatch->idle);
@@ -214,7 +218,8 @@ enum status server_reload(struct server *server, const struct config *config, st
     dispatch->settings = fresh;
     pthread_rwlock_unlock(&dispatch->settings_lock);
     http_settings_finish(&old);
-    rate_limit_set(dispatch->rate_limit, config->http.rate_per_second, config->http.rate_burst);
+    rate_limit_set(dispatch->rate_limit, config->http.rate_per_second, 1, config->http.rate_burst);
+    guess_limit_set(dispatch->guess_limit, config->http.token_failures_per_minute);
     return STATUS_OK;
 }
 

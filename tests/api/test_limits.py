@@ -204,3 +204,51 @@ def test_connections_from_one_address_are_limited_where_configured(start_intake)
             pass
     for raw in held:
         raw.close()
+
+
+GUESSES = {"http.token_failures_per_minute": 3, "http.trusted_proxies": "127.0.0.1"}
+
+
+def look_up_from(intake, address, token):
+    return intake.client(token).look_up("absent", headers={"X-Forwarded-For": address})
+
+
+def test_too_many_wrong_tokens_slow_their_address_down(start_intake, tokens):
+    intake = start_intake(GUESSES)
+    assert look_up_from(intake, "192.0.2.1", tokens["staff"]).status_code == 404
+    replies = [look_up_from(intake, "192.0.2.1", f"{number:064x}") for number in range(5)]
+    assert [reply.status_code for reply in replies] == [401, 401, 401, 429, 429]
+    assert 1 <= int(replies[-1].headers["Retry-After"]) <= 20
+    assert look_up_from(intake, "192.0.2.1", tokens["admin"]).status_code == 429, "a right guess tells itself"
+    assert look_up_from(intake, "192.0.2.1", tokens["staff"]).status_code == 404, "a colleague is locked out"
+    assert look_up_from(intake, "192.0.2.2", tokens["admin"]).status_code == 404, "another address is"
+    assert intake.client().submit(minimal(), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 201
+
+
+def test_what_is_no_token_counts_as_a_wrong_one(start_intake):
+    client = start_intake(GUESSES).client()
+    headers = {"X-Forwarded-For": "192.0.2.1", "Authorization": "Basic dTpw"}
+    codes = [client.look_up("absent", headers=headers).status_code for _ in range(4)]
+    assert codes == [401, 401, 401, 429]
+    del headers["Authorization"]
+    assert client.look_up("absent", headers=headers).status_code == 401, "none at all is no guess"
+
+
+def test_a_token_that_was_revoked_counts_as_a_wrong_one(start_intake, tokens):
+    intake = start_intake(GUESSES)
+    assert look_up_from(intake, "192.0.2.1", tokens["staff"]).status_code == 404
+    intake.database.query("UPDATE staff_tokens SET revoked_at = now() WHERE role = 'staff'")
+    codes = [look_up_from(intake, "192.0.2.1", tokens["staff"]).status_code for _ in range(4)]
+    assert codes == [401, 401, 401, 429]
+
+
+def test_the_loopback_address_may_err_ten_times_as_often(start_intake):
+    client = start_intake({"http.token_failures_per_minute": 2}).client("0" * 64)
+    codes = [client.look_up("absent").status_code for _ in range(22)]
+    assert codes[:20] == [401] * 20 and 429 in codes[20:]
+
+
+def test_the_limit_of_wrong_tokens_can_be_lifted(start_intake):
+    intake = start_intake({**GUESSES, "http.token_failures_per_minute": 0})
+    codes = {look_up_from(intake, "192.0.2.1", "0" * 64).status_code for _ in range(30)}
+    assert codes == {401}

@@ -30,6 +30,7 @@ struct config {
         long idle_timeout_ms;
         long rate_per_second;
         long rate_burst;
+        long token_failures_per_minute;
         char *trusted_proxies;
         char *cors_origins;
         bool submissions_require_token;

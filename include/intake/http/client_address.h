@@ -28,6 +28,7 @@ void client_address_from_socket(const struct sockaddr *socket_address,
 /* Reads `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, the first and the last also with `:port`. */
 bool client_address_parse(const char *text, size_t len, struct client_address *ret_address);
 bool client_address_is_v4(const struct client_address *address);
+bool client_address_is_loopback(const struct client_address *address);
 
 /*
  * Reads addresses and networks (`192.0.2.0/24`), separated by commas; `ret_list` is freed with

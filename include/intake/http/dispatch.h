@@ -14,6 +14,7 @@
 
 #include "intake/http/client_address.h"
 #include "intake/http/deadline.h"
+#include "intake/http/guess_limit.h"
 #include "intake/http/observe.h"
 #include "intake/http/rate_limit.h"
 #include "intake/http/route.h"
@@ -27,6 +28,7 @@ struct dispatch {
     struct observe *observe;
     struct deadlines *deadlines;
     struct rate_limit *rate_limit;
+    struct guess_limit *guess_limit;
     pthread_rwlock_t settings_lock; /* guards `settings` */
     struct http_settings settings;
     uint64_t id_seed;
