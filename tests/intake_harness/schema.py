@@ -1,7 +1,14 @@
 """What a database holds, in forms to compare, and rows to fill a migrated one with."""
 
+import glob
 import hashlib
+import os
 import subprocess
+
+from .daemon import ROOT
+
+# The number of the last migration.
+LATEST = max(int(os.path.basename(path)[:3]) for path in glob.glob(f"{ROOT}/migrations/*.up.sql"))
 
 
 def dump(database):
@@ -66,5 +73,11 @@ def use(database):
             ('01900000-0000-7000-8000-000000000021', 1, '{"n": 1}', 'processed');
         INSERT INTO staff_tokens (id, name, role, token_hash, revoked_at) VALUES
             (gen_random_uuid(), 'nurse', 'staff', '\\x01', NULL), (gen_random_uuid(), 'old', 'admin', '\\x02', now());
+        UPDATE medical_questionnaire_submissions
+           SET evaluation = '{"scores": [], "flags": [{"link_id": "a", "text": "b"}]}'
+         WHERE booking_uid = 'bookingOne';
+        INSERT INTO submission_drafts (booking_uid, version, draft_data, expires_at) VALUES
+            ('bookingTwo', gen_random_uuid(), '{"b": 1.10,  "a": 1}', 'infinity'),
+            ('bookingFive', gen_random_uuid(), '{}', now());
         INSERT INTO audit_log (actor, action, booking_uid, request_id) VALUES
             ('nurse', 'read', 'bookingOne', 'r1'), ('nurse', 'read', 'bookingTwo', 'r2')""")

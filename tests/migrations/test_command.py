@@ -5,9 +5,7 @@ import re
 import pytest
 
 from intake_harness.daemon import run_command
-from intake_harness.schema import names_in
-
-LATEST = 7
+from intake_harness.schema import LATEST, names_in
 
 
 def test_two_runs_at_once_do_it_once(migrate, start_migrate, legacy):
@@ -50,10 +48,10 @@ def test_check_names_the_command_that_mends_it(migrate, empty_database):
 
 @pytest.mark.parametrize("arguments", [
     [], ["sideways"], ["down"], ["up", "--to", "x"], ["up", "--to", "-1"], ["up", "down"],
-    ["up", "--to", "8"], ["down", "--to", "8"]])
+    ["up", "--to", str(LATEST + 1)], ["down", "--to", str(LATEST + 1)]])
 def test_what_makes_no_sense_is_refused(migrate, database, arguments):
     done = migrate(database, *arguments, code=2)
-    assert "usage:" in done.stderr or "there is no migration 8" in done.stderr
+    assert "usage:" in done.stderr or f"there is no migration {LATEST + 1}" in done.stderr
 
 
 def test_without_a_database_the_key_is_named(binary):

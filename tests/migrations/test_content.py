@@ -5,9 +5,8 @@ import os
 import pytest
 
 from intake_harness.daemon import ROOT
-from intake_harness.schema import content, digest, dump, names_in, use
+from intake_harness.schema import LATEST, content, digest, dump, names_in, use
 
-LATEST = 7
 SHARED_SCHEMA = os.path.join(os.path.dirname(ROOT), "shared", "legacy", "schema.sql")
 PLACEHOLDER = "intake:no-phone:"
 
