@@ -141,15 +141,21 @@ def staff(intake, staff_token):
 
 
 @pytest.fixture(scope="module")
-def shared_intake(binary, postgres, template):
-    """One daemon for a whole file, for tests that do not mind each other's submissions."""
+def module_intake(binary, postgres, template):
+    """start_intake for daemons that live, on one database, until their file's end."""
     copy = postgres.create_database(template[0])
     path = tempfile.mkdtemp(prefix="intake-", dir="/tmp")
     daemons = Daemons(binary, copy, path)
-    yield daemons()
+    yield daemons
     daemons.finish()
     copy.drop()
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def shared_intake(module_intake):
+    """One daemon for a whole file, for tests that do not mind each other's submissions."""
+    return module_intake()
 
 
 @pytest.fixture

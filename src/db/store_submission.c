@@ -19,7 +19,8 @@
  * For nearly all posts, a person and a booking that are new: a third of the time of the statement
  * below, which takes whatever this one leaves. A user with this e-mail or phone is found by the
  * conflict; a booking that two writers make at the same moment fails as a unique_violation and is
- * written again.
+ * written again. A submission takes its booking's draft out, after the row that decides between
+ * writers of one booking is theirs.
  */
 static const char write_new_sql[] =
     "WITH entry AS MATERIALIZED ("
@@ -54,7 +55,12 @@ static const char write_new_sql[] =
     "    FROM entry"
     "    WHERE profile_id IN (SELECT id FROM new_profiles)"
     "    ORDER BY booking_uid"
-    "    RETURNING id"
+    "    RETURNING id, booking_uid"
+    "),\n"
+    "completed_drafts AS ("
+    "    DELETE FROM submission_drafts AS d"
+    "    USING new_submissions AS s"
+    "    WHERE d.booking_uid = s.booking_uid"
     ")\n"
     "SELECT n - 1, submission_id, 1, 1, 'submitted', now(), now() "
     "FROM entry "
@@ -227,9 +233,18 @@ static const char write_any_sql[] =
     "        next_attempt_at = now(),"
     "        processed_at = NULL,"
     "        failure_reason = NULL,"
+    "        evaluation = NULL,"
     "        updated_at = now()"
     "    FROM entry AS e"
     "    WHERE s.id = e.stored_id AND e.stored_id IN (SELECT submission_id FROM kept_revisions)"
+    "),\n"
+    "completed_drafts AS ("
+    "    DELETE FROM submission_drafts AS d"
+    "    USING entry AS e"
+    "    WHERE d.booking_uid = e.booking_uid"
+    "      AND (e.outcome = 3"
+    "           OR e.submission_id IN (SELECT id FROM new_submissions)"
+    "           OR e.stored_id IN (SELECT submission_id FROM kept_revisions))"
     ")\n"
     "SELECT n - 1, coalesce(stored_id, submission_id),"
     "       CASE WHEN outcome = 1 AND submission_id NOT IN (SELECT id FROM new_submissions) THEN 0"

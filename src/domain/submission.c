@@ -68,10 +68,11 @@ submission_service_questionnaires(const struct submission_service *service)
     return atomic_load(&service->offered);
 }
 
-/* The questionnaire that the body names, or the default one; NULL with an issue. */
-static const struct questionnaire *choose_questionnaire(const struct questionnaire_set *set,
-                                                        const json_t *body, struct issues *issues)
+const struct questionnaire *
+submission_choose_questionnaire(const struct submission_service *service, const json_t *body,
+                                struct issues *issues)
 {
+    const struct questionnaire_set *set = submission_service_questionnaires(service);
     const json_t *name = json_object_get(body, "questionnaire");
     if (name != NULL && !json_is_null(name) && !json_is_string(name)) {
         issues_add(issues, "invalidAnswerType", "questionnaire", NULL, "This must be text.");
@@ -140,7 +141,7 @@ enum status submission_prepare(const struct submission_service *service, const c
         return err_no_memory(err);
     }
     const struct questionnaire *questionnaire =
-        choose_questionnaire(submission_service_questionnaires(service), root, issues);
+        submission_choose_questionnaire(service, root, issues);
     if (questionnaire != NULL) {
         status =
             submission_check_answers(questionnaire, root, body, body_len, ret_post, issues, err);

@@ -7,6 +7,7 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/domain/issue.h"
+#include "intake/http/booking_link.h"
 #include "intake/http/cors.h"
 #include "intake/http/dispatch.h"
 
@@ -111,6 +112,11 @@ static bool check_token(struct request *request)
     return true;
 }
 
+static bool check_link(struct request *request)
+{
+    return !request->route->linked || booking_link_admits(request, request->params[0]);
+}
+
 static bool check_content(struct request *request)
 {
     if (!route_takes_type(request->route, request->headers.content_type)) {
@@ -193,7 +199,8 @@ void admit(struct request *request, const char *method, const char *version,
     const bool origin_allowed = apply_settings(request, peer);
     (void)(check_rate(request) &&
            check_method(request, method, match.method_allowed, origin_allowed) &&
-           check_token(request) && check_query(request) && check_content(request));
+           check_token(request) && check_link(request) && check_query(request) &&
+           check_content(request));
 }
 
 size_t admit_body_limit(const struct request *request)

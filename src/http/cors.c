@@ -15,7 +15,8 @@ bool cors_allow(struct request *request, const struct http_settings *settings)
         return false;
     }
     reply_header(request, "Access-Control-Allow-Origin", "%.*s", (int)origin.len, origin.data);
-    reply_header(request, "Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id");
+    reply_header(request, "Access-Control-Expose-Headers",
+                 "ETag, Location, Retry-After, X-Request-Id");
     return true;
 }
 
@@ -25,6 +26,7 @@ void cors_allow_preflight(struct request *request, const char *methods)
         return;
     }
     reply_header(request, "Access-Control-Allow-Methods", "%s", methods);
-    reply_header(request, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+    reply_header(request, "Access-Control-Allow-Headers",
+                 "Authorization, Content-Type, If-Match, If-None-Match, X-Intake-Link");
     reply_header(request, "Access-Control-Max-Age", "%d", PREFLIGHT_SECONDS);
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "intake/core/text.h"
-
 static const char *skip_weak(const char *tag)
 {
     return text_starts_with(tag, "W/") ? tag + 2 : tag;
@@ -21,16 +19,26 @@ static const char *end_of_tag(const char *at)
     return close == NULL ? NULL : close + 1;
 }
 
-static bool is_same(const char *tag, const char *end, const char *etag,
-                    enum etag_comparison comparison)
+static bool is_same(struct view tag, const char *etag, enum etag_comparison comparison)
 {
     const char *mine = skip_weak(etag);
-    const char *opaque = skip_weak(tag);
-    if (comparison == ETAG_STRONG && (mine != etag || opaque != tag)) {
+    const char *opaque = skip_weak(tag.data);
+    if (comparison == ETAG_STRONG && (mine != etag || opaque != tag.data)) {
         return false;
     }
-    const size_t len = (size_t)(end - opaque);
+    const size_t len = (size_t)(tag.data + tag.len - opaque);
     return strlen(mine) == len && memcmp(mine, opaque, len) == 0;
+}
+
+struct view etag_list_next(const char **at)
+{
+    const char *tag = *at + strspn(*at, " \t,");
+    const char *end = *tag == '\0' ? NULL : end_of_tag(tag);
+    if (end == NULL) {
+        return (struct view){0};
+    }
+    *at = end;
+    return (struct view){tag, (size_t)(end - tag)};
 }
 
 bool etag_list_has(const char *list, const char *etag, enum etag_comparison comparison)
@@ -42,15 +50,10 @@ bool etag_list_has(const char *list, const char *etag, enum etag_comparison comp
     if (all.len == 1 && *all.data == '*') {
         return true;
     }
-    for (const char *at = list + strspn(list, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
-        const char *end = end_of_tag(at);
-        if (end == NULL) {
-            return false;
-        }
-        if (is_same(at, end, etag, comparison)) {
-            return true;
-        }
-        at = end;
+    const char *at = list;
+    struct view tag = etag_list_next(&at);
+    while (tag.data != NULL && !is_same(tag, etag, comparison)) {
+        tag = etag_list_next(&at);
     }
-    return false;
+    return tag.data != NULL;
 }

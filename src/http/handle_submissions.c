@@ -5,6 +5,7 @@
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/submission.h"
+#include "intake/http/booking_link.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -59,6 +60,9 @@ static void refuse(struct request *request, const struct issues *issues, const s
 
 static enum handled take_post(struct request *request, const struct post_form *form)
 {
+    if (!booking_link_admits_submission(request, NULL)) {
+        return HANDLED_NOW;
+    }
     struct err err = {0};
     struct pending_post *pending = calloc(1, sizeof *pending);
     if (pending == NULL) {
@@ -74,6 +78,10 @@ static enum handled take_post(struct request *request, const struct post_form *f
     struct issues issues = {0};
     enum status status = form->prepare(service, request->body != NULL ? request->body : "",
                                        request->body_len, &pending->post, &issues, &err);
+    if (!booking_link_admits_submission(request, pending->post.contact.booking_uid)) {
+        issues_finish(&issues);
+        return HANDLED_NOW;
+    }
     if (status != STATUS_OK) {
         refuse(request, &issues, &err);
         issues_finish(&issues);

@@ -14,8 +14,9 @@
 
 static const char unmatched[] = "unmatched"; /* every path that no route has, under one label */
 
-static const unsigned statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409,
-                                    412, 413, 415, 417, 422, 429, 431, 500, 503, 0 /* any other */};
+static const unsigned statuses[] = {
+    200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409,
+    412, 413, 415, 417, 422, 428, 429, 431, 500, 503, 0 /* any other */};
 
 /* The methods that a row of the table can be asked with. */
 enum method { METHOD_OWN, METHOD_HEAD, METHOD_OPTIONS, METHOD_OTHER, METHODS_COUNT };

@@ -33,6 +33,7 @@ static const struct problem {
     {415, "unsupported-media-type", "Unsupported Media Type", "not-supported"},
     {417, "expectation-failed", "Expectation Failed", "not-supported"},
     {422, "unprocessable-content", "Unprocessable Content", "processing"},
+    {428, "precondition-required", "Precondition Required", "conflict"},
     {429, "too-many-requests", "Too Many Requests", "throttled"},
     {431, "header-fields-too-large", "Request Header Fields Too Large", "too-long"},
     {500, "internal-error", "Internal Server Error", "exception"},

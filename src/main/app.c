@@ -12,6 +12,7 @@
 #include "intake/db/executor.h"
 #include "intake/db/lane.h"
 #include "intake/db/migrate.h"
+#include "intake/db/store_draft.h"
 #include "intake/db/store_lookup.h"
 #include "intake/db/store_token.h"
 #include "intake/domain/link.h"
@@ -88,9 +89,10 @@ static enum status start_lanes(struct app *app, struct err *err)
 
 static const struct statement_list *executor_statements(size_t *ret_count)
 {
-    static struct statement_list lists[2];
+    static struct statement_list lists[3];
     lists[0] = lookup_statements;
     lists[1] = token_statements;
+    lists[2] = draft_statements;
     *ret_count = ARRAY_LENGTH(lists);
     return lists;
 }

@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/condition.h"
 #include "intake/core/log.h"
 #include "intake/core/metrics.h"
 #include "intake/db/lane.h"
+#include "intake/db/store_draft.h"
 #include "intake/db/store_processing.h"
 #include "intake/domain/submission.h"
 
@@ -18,6 +20,7 @@ enum {
     GATHER_MS = 50,     /* from the first wake-up to the claim: a batch is cheaper than its parts */
     STEP_BACK_MS = 100, /* between looks at whether the lanes are still pressed */
     RECONNECT_MS = 500,
+    EXPIRED_DRAFTS_MAX = 500, /* deleted together */
 };
 
 enum outcome { OUTCOME_PROCESSED, OUTCOME_FAILED, OUTCOME_RETRIED, OUTCOMES };
@@ -33,10 +36,12 @@ struct worker_thread {
     pthread_t thread;
     int64_t caught_up_us; /* when a claim last left nothing behind */
     bool unreachable;     /* and said so in the log */
+    int64_t drafts_at_us; /* when to look for expired drafts again; the first thread's */
 };
 
 struct worker {
     struct worker_options options;
+    struct statement_list statements[2];
     struct metric *outcomes;
     struct metric *runs_failed;
     pthread_mutex_t mutex; /* guards woken, backlog and stopping */
@@ -169,6 +174,23 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     return status;
 }
 
+/* Once per poll, however often commits wake us. */
+static enum status delete_expired_drafts(struct worker_thread *thread,
+                                         struct connection *connection, struct err *err)
+{
+    const int64_t now_us = clock_monotonic_us();
+    if (thread->helps || now_us < thread->drafts_at_us) {
+        return STATUS_OK;
+    }
+    size_t deleted = 0;
+    const enum status status = draft_delete_expired(connection, EXPIRED_DRAFTS_MAX, &deleted, err);
+    if (status == STATUS_OK) {
+        const bool more = deleted == EXPIRED_DRAFTS_MAX;
+        thread->drafts_at_us = more ? now_us : now_us + thread->worker->options.poll_ms * 1000;
+    }
+    return status;
+}
+
 static void report(struct worker_thread *thread, enum status status, const struct err *err)
 {
     if (status == STATUS_OK && thread->unreachable) {
@@ -203,6 +225,9 @@ static void *run_thread(void *arg)
         if (status == STATUS_OK) {
             status = run_once(thread, connection, &more, &err);
         }
+        if (status == STATUS_OK) {
+            status = delete_expired_drafts(thread, connection, &err);
+        }
         report(thread, status, &err);
         goes_on =
             status == STATUS_OK ? wait_for_work(thread, more) : pause_for(worker, RECONNECT_MS);
@@ -215,8 +240,10 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
                          struct err *err)
 {
     worker->options = *options;
-    worker->options.connection.prepared = &processing_statements;
-    worker->options.connection.prepared_count = 1;
+    worker->statements[0] = processing_statements;
+    worker->statements[1] = draft_expiry_statements;
+    worker->options.connection.prepared = worker->statements;
+    worker->options.connection.prepared_count = ARRAY_LENGTH(worker->statements);
     worker->options.connection.setup = connection_batch_setup;
     worker->threads = calloc((size_t)options->count, sizeof *worker->threads);
     bool started = worker->threads != NULL;

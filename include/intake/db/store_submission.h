@@ -1,5 +1,5 @@
 /*
- * users, patient_profiles, medical_questionnaire_submissions and submission_revisions: the
+ * users, patient_profiles, medical_questionnaire_submissions, submission_revisions and drafts: the
  * statements that write them all, for many submissions at once.
  */
 #ifndef INTAKE_DB_STORE_SUBMISSION_H

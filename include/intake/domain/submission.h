@@ -57,6 +57,11 @@ enum status submission_prepare(const struct submission_service *service, const c
 
 void submission_post_finish(struct submission_post *post);
 
+/* The questionnaire that a flat body names, or the default one; NULL with an issue. */
+const struct questionnaire *
+submission_choose_questionnaire(const struct submission_service *service, const json_t *body,
+                                struct issues *issues);
+
 /*
  * The halves of submission_prepare(), for other forms of a post. The first checks the answers in
  * `body`, parsed from `text`, and notes what they answer; the second takes the verdict of all

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "intake/core/text.h"
+
 enum etag_comparison {
     ETAG_WEAK,   /* If-None-Match: `W/` does not count */
     ETAG_STRONG, /* If-Match: a weak tag never matches */
@@ -14,5 +16,11 @@ enum etag_comparison {
  * `etag`, which is given with its quotes. What is no list of tags matches nothing.
  */
 bool etag_list_has(const char *list, const char *etag, enum etag_comparison comparison);
+
+/*
+ * The next tag of the list at `*at`, with its quotes and any `W/`, and moves `*at` behind it. NULL
+ * data at the end, and where it is no list of tags.
+ */
+struct view etag_list_next(const char **at);
 
 #endif

@@ -25,6 +25,11 @@ enum handled handle_fhir_response_get(struct request *request, struct connection
 enum handled handle_fhir_response_search(struct request *request, struct connection *connection);
 enum handled handle_fhir_validate_response(struct request *request, struct connection *connection);
 
+/* handle_drafts.c: what patients have begun and not sent yet */
+enum handled handle_draft_get(struct request *request, struct connection *connection);
+enum handled handle_draft_put(struct request *request, struct connection *connection);
+enum handled handle_draft_delete(struct request *request, struct connection *connection);
+
 /* handle_questionnaires.c: the definitions, for whoever shows the form */
 enum handled handle_questionnaires_list(struct request *request, struct connection *connection);
 enum handled handle_questionnaire_get(struct request *request, struct connection *connection);

@@ -36,6 +36,7 @@ struct route {
     unsigned roles; /* mask of enum role that may call it; 0: everybody */
     /* Whether `roles` counts under this configuration; NULL: always. */
     bool (*guarded_when)(const struct config *config);
+    bool linked;          /* needs the link of the booking in the path's first part in braces */
     enum route_runs runs; /* a guarded route always runs on an executor thread */
     bool takes_body;      /* up to http.body_max_bytes; other routes take none */
     bool unlimited;       /* the per-address rate does not count: probes */

@@ -1,0 +1,50 @@
+/* The header X-Intake-Link. */
+#include "intake/http/booking_link.h"
+
+#include "intake/core/clock.h"
+#include "intake/core/config.h"
+#include "intake/core/text.h"
+#include "intake/domain/link.h"
+#include "intake/http/request.h"
+
+/* The token, or NULL, and the reply set. */
+static const char *token_of(struct request *request)
+{
+    const char *token = request_header(request, "X-Intake-Link");
+    if (token == NULL) {
+        reply_header(request, "WWW-Authenticate", "Intake-Link realm=\"intake\"");
+        reply_problem(request, 401, "This needs the booking's link: X-Intake-Link: TOKEN.");
+    }
+    return token;
+}
+
+bool booking_link_admits(struct request *request, const char *booking_uid)
+{
+    const char *secret = request->services->config->link.secret;
+    if (*secret == '\0') {
+        reply_problem(request, 404, "There are no drafts here: no [link] secret is configured.");
+        return false;
+    }
+    const char *token = token_of(request);
+    if (token == NULL) {
+        return false;
+    }
+    struct err err = {0};
+    const int64_t now_s = clock_wall_us() / 1000000;
+    if (link_check_token(secret, booking_uid, token, now_s, &err) != STATUS_OK) {
+        reply_problem(request, 403, err.message);
+        return false;
+    }
+    return true;
+}
+
+bool booking_link_admits_submission(struct request *request, const char *booking_uid)
+{
+    if (!text_equal(request->services->config->link.submissions, "required")) {
+        return true;
+    }
+    if (booking_uid == NULL || *booking_uid == '\0') {
+        return token_of(request) != NULL;
+    }
+    return booking_link_admits(request, booking_uid);
+}
