@@ -85,10 +85,13 @@ static const struct statement statements[] = {
                         "SET status = r.status,"
                         "    failure_reason = r.failure_reason,"
                         "    contradictions = r.contradictions,"
+                        "    evaluation = r.evaluation,"
                         "    processed_at = CASE WHEN r.status = 'processed' THEN now() END,"
                         "    next_attempt_at = now() + r.retry_after_ms * interval '1 millisecond' "
-                        "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[])"
-                        "    AS r (id, status, failure_reason, contradictions, retry_after_ms) "
+                        "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[],"
+                        "            $6::jsonb[])"
+                        "    AS r (id, status, failure_reason, contradictions, retry_after_ms,"
+                        "          evaluation) "
                         "WHERE s.id = r.id"},
 };
 
@@ -265,21 +268,25 @@ enum status processing_write_backgrounds(struct connection *connection,
 enum status processing_mark(struct connection *connection, const struct processing_result *results,
                             size_t count, struct err *err)
 {
-    struct array arrays[5] = {0};
+    struct array arrays[6] = {0};
     array_start(&arrays[0], ARRAY_UUID);
     array_start(&arrays[1], ARRAY_TEXT);
     array_start(&arrays[2], ARRAY_TEXT);
     array_start(&arrays[3], ARRAY_JSONB);
     array_start(&arrays[4], ARRAY_INT8);
+    array_start(&arrays[5], ARRAY_JSONB);
     for (size_t i = 0; i < count; i++) {
         array_add_uuid(&arrays[0], results[i].id);
         array_add_string(&arrays[1], results[i].status);
         array_add_string(&arrays[2], results[i].failure_reason);
         array_add_json(&arrays[3], results[i].contradictions, strlen(results[i].contradictions));
         array_add_int8(&arrays[4], results[i].retry_after_ms);
+        const char *evaluation = results[i].evaluation;
+        array_add_json(&arrays[5], evaluation, evaluation != NULL ? strlen(evaluation) : 0);
     }
     AUTO_RESULT PGresult *result = NULL;
-    return execute_arrays(connection, "processing_mark", arrays, 5, &result, err);
+    return execute_arrays(connection, "processing_mark", arrays, ARRAY_LENGTH(arrays), &result,
+                          err);
 }
 
 enum status processing_state(struct connection *connection, int64_t deadline_us,

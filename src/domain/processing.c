@@ -307,6 +307,7 @@ static enum status mark_items(struct connection *connection, struct batch *batch
             .status = status_text(item->verdict),
             .failure_reason = item->verdict == VERDICT_PROCESSED ? NULL : item->reason,
             .contradictions = item->contradictions_text,
+            .evaluation = item->verdict == VERDICT_PROCESSED ? item->evaluation_text : NULL,
             .retry_after_ms = item->retry_after_ms,
         };
     }

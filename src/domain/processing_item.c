@@ -11,6 +11,7 @@
 #include "intake/core/text.h"
 #include "intake/domain/answer_tree.h"
 #include "intake/domain/envelope_fields.h"
+#include "intake/domain/evaluate.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
 #include "intake/domain/questionnaire_set.h"
@@ -54,13 +55,33 @@ static enum status collect_answers(struct processing_item *item, const json_t *b
     return item->answers != NULL ? STATUS_OK : err_no_memory(err);
 }
 
+/* What staff are told at a glance; nothing is kept of answers that come to nothing. */
+static enum status evaluate(struct processing_item *item, const struct questionnaire *definition,
+                            const json_t *body, struct err *err)
+{
+    AUTO(evaluation_finish) struct evaluation evaluation = {.derived_age = -1};
+    const enum status status = questionnaire_evaluate(definition, body, &evaluation, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    item->age = evaluation.derived_age;
+    if (evaluation.scores_count + evaluation.flags_count == 0) {
+        return STATUS_OK;
+    }
+    evaluation.derived_age = -1; /* the profile has it */
+    struct strbuf text = {0};
+    evaluation_print(&evaluation, &text);
+    item->evaluation_text = strbuf_take(&text);
+    return item->evaluation_text != NULL ? STATUS_OK : err_no_memory(err);
+}
+
 static enum status check_answers(struct processing_item *item,
                                  const struct questionnaire *definition, const json_t *body,
                                  struct err *err)
 {
     AUTO(issues_finish) struct issues issues = {0};
     const struct view text = item->claimed.data;
-    const enum status status =
+    enum status status =
         questionnaire_validate_flat_text(definition, body, text.data, text.len, &issues, err);
     if (status != STATUS_OK || issues.failed) {
         return status != STATUS_OK ? status : err_no_memory(err);
@@ -70,8 +91,8 @@ static enum status check_answers(struct processing_item *item,
         describe_issues(item, &issues);
         return STATUS_OK;
     }
-    item->age = questionnaire_derived_age(definition, body);
-    return collect_answers(item, body, err);
+    status = evaluate(item, definition, body, err);
+    return status == STATUS_OK ? collect_answers(item, body, err) : status;
 }
 
 enum status processing_item_prepare(struct processing_item *item,
@@ -130,4 +151,5 @@ void processing_item_finish(struct processing_item *item)
     json_decref(item->answers);
     json_decref(item->contradictions);
     free(item->contradictions_text);
+    free(item->evaluation_text);
 }

@@ -23,7 +23,8 @@ struct processing_item {
     json_t *answers;        /* linkId -> value, the answered ones */
     json_t *contradictions; /* of this attempt */
     char *contradictions_text;
-    int age; /* -1: the answers do not tell */
+    char *evaluation_text; /* JSON; NULL: the answers come to nothing */
+    int age;               /* -1: the answers do not tell */
     long retry_after_ms;
 };
 

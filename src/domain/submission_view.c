@@ -158,6 +158,7 @@ enum status submission_print_record(const struct submission_record *record, stru
     put_contact(out, body);
     put_patient(record, out);
     put_answers(out, body, &lexemes);
+    put_json(out, "evaluation", record->evaluation, "null");
     put_json(out, "contradictions", record->contradictions, "[]");
     put_json(out, "medical_background", record->medical_background, "null");
     strbuf_putc(out, '}');

@@ -40,6 +40,7 @@ struct submission_record {
     struct view questionnaire_version;
     struct view data; /* JSON, as posted */
     struct view contradictions;
+    struct view evaluation;          /* JSON; NULL: nothing was found, or not yet looked for */
     char patient_id[UUID_TEXT_SIZE]; /* "": no profile, or a deleted one */
     struct view patient_name;
     struct view patient_email;

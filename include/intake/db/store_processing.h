@@ -85,6 +85,7 @@ struct processing_result {
     const char *status;         /* "processed", "failed", or "submitted" to try again */
     const char *failure_reason; /* for staff; NULL when processed */
     const char *contradictions; /* JSON array */
+    const char *evaluation;     /* JSON object, or NULL */
     int64_t retry_after_ms;     /* with "submitted" */
 };
 

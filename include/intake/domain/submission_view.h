@@ -10,7 +10,8 @@ struct submission_record;
 
 /*
  * Appends the whole of it: receipt, contact as posted, patient as stored, answers (the answered
- * ones, with every digit that was posted), contradictions, medical background, processing.
+ * ones, with every digit that was posted), evaluation, contradictions, medical background,
+ * processing.
  */
 enum status submission_print_record(const struct submission_record *record, struct strbuf *out,
                                     struct err *err);
