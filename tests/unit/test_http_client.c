@@ -122,7 +122,7 @@ enum { SECOND_US = 1000000 };
 static void test_a_burst_passes_and_then_the_rate_counts(void **state)
 {
     (void)state;
-    struct rate_limit *limit = rate_limit_create(2, 5);
+    struct rate_limit *limit = rate_limit_create(2, 1, 5);
     const struct client_address client = address("192.0.2.1");
     const struct client_address other = address("192.0.2.2");
     int64_t now_us = 1000 * (int64_t)SECOND_US;
@@ -147,7 +147,7 @@ static void test_a_burst_passes_and_then_the_rate_counts(void **state)
 static void test_a_v6_customer_is_one_client(void **state)
 {
     (void)state;
-    struct rate_limit *limit = rate_limit_create(1, 1);
+    struct rate_limit *limit = rate_limit_create(1, 1, 1);
     const struct client_address one = address("2001:db8:1:2::1");
     const struct client_address two = address("2001:db8:1:2:ffff::2");
     const struct client_address neighbour = address("2001:db8:1:3::1");
@@ -160,12 +160,12 @@ static void test_a_v6_customer_is_one_client(void **state)
 static void test_the_rate_can_change_and_be_switched_off(void **state)
 {
     (void)state;
-    struct rate_limit *limit = rate_limit_create(0, 1);
+    struct rate_limit *limit = rate_limit_create(0, 1, 1);
     const struct client_address client = address("192.0.2.1");
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(rate_limit_take(limit, &client, SECOND_US), 0);
     }
-    rate_limit_set(limit, 1, 2);
+    rate_limit_set(limit, 1, 1, 2);
     assert_int_equal(rate_limit_take(limit, &client, SECOND_US), 0);
     assert_int_equal(rate_limit_take(limit, &client, SECOND_US), 0);
     assert_int_equal(rate_limit_take(limit, &client, SECOND_US), 1);
@@ -175,7 +175,7 @@ static void test_the_rate_can_change_and_be_switched_off(void **state)
 static void test_more_clients_than_fit_are_served(void **state)
 {
     (void)state;
-    struct rate_limit *limit = rate_limit_create(1, 1);
+    struct rate_limit *limit = rate_limit_create(1, 1, 1);
     for (unsigned i = 0; i < 100000; i++) {
         char text[32];
         snprintf(text, sizeof text, "10.%u.%u.%u", i >> 16, (i >> 8) & 255, i & 255);
