@@ -153,7 +153,50 @@ def test_when_the_default_is_not_offered_a_post_must_name_another(versions, dire
 
 
 def test_decimals_of_a_flat_post_keep_their_digits(versions):
-    """A double would have no difference between 170.10 and 170.1; the definition counts places."""
-    answers = {"questionnaire": "pre-operative-history", "height": {"value": 170.123, "code": "cm"}}
-    errors = versions.client().submit(minimal(**answers)).json()["errors"]
-    assert "maxDecimalPlaces" in [error["code"] for error in errors if error["field"] == "height"]
+    """A double has no room for that many; the definition counts the places."""
+    body = json.dumps(minimal(questionnaire="pre-operative-history", alcohol_units_per_week="?"))
+    for number, refused in (("2.5", False), ("2.500000000000000000001", True)):
+        reply = versions.client().submit(body.replace('"?"', number).encode())
+        wrong = [error["code"] for error in reply.json()["errors"]
+                 if error["field"] == "alcohol_units_per_week"]
+        assert wrong == (["maxDecimalPlaces"] if refused else []), number
+
+
+def test_answers_stay_readable_when_their_version_is_withdrawn(versions, directory, staff_token):
+    body = minimal(questionnaire="survey|10", q10="kept")
+    assert versions.client().submit(body).status_code == 201
+    path = os.path.join(directory, "questionnaires", "survey-10.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(definition("10", status="retired"), file)
+    versions.stop()
+    versions.start()
+    assert versions.client().get("/v1/questionnaires/survey").json()["version"] == "2"
+    staff = versions.client(staff_token)
+    assert staff.look_up(body["booking_uid"]).json()["questionnaire"] == {"id": "survey", "version": "10"}
+    bundle = staff.get("/fhir/QuestionnaireResponse", params={"identifier": body["booking_uid"]}).json()
+    resource = bundle["entry"][0]["resource"]
+    assert resource["questionnaire"] == "https://example.com/q/survey|10"
+    assert resource["item"] == [{"linkId": "q10", "answer": [{"valueString": "kept"}]}]
+    again = versions.client().request("POST", "/fhir/QuestionnaireResponse", json=resource)
+    assert again.status_code == 422
+    assert again.json()["issue"][0]["details"]["coding"][0]["code"] == "questionnaireRetired"
+    check = versions.client().request("POST", "/fhir/Questionnaire/$validate-response", json=resource)
+    assert [issue["severity"] for issue in check.json()["issue"]] == ["warning"]
+
+
+def test_a_questionnaire_without_url_is_named_by_its_id_in_fhir(start_intake, directory, staff_token):
+    folder = os.path.join(directory, "questionnaires")
+    shutil.copytree(SHIPPED, folder)
+    content = definition("1")
+    del content["url"]
+    with open(os.path.join(folder, "survey.json"), "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    intake = start_intake({"questionnaires.directory": folder})
+    body = minimal(questionnaire="survey", q1="x")
+    assert intake.client().submit(body).status_code == 201
+    bundle = intake.client(staff_token).get(
+        "/fhir/QuestionnaireResponse", params={"identifier": body["booking_uid"]}).json()
+    resource = bundle["entry"][0]["resource"]
+    assert resource["questionnaire"] == "Questionnaire/survey|1"
+    again = intake.client().request("POST", "/fhir/QuestionnaireResponse", json=resource)
+    assert again.status_code == 200 and again.json()["item"] == resource["item"]
