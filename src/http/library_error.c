@@ -58,15 +58,26 @@ static const char *detail_of(unsigned status)
     }
 }
 
+/* Logs a message without its arguments, one of which can be the path, and that a booking's. */
+static void log_unfilled(const char *format)
+{
+    char text[128];
+    const size_t len = strcspn(format, "\n");
+    const size_t kept = len < sizeof text ? len : sizeof text - 1;
+    memcpy(text, format, kept);
+    text[kept] = '\0';
+    log_debug("libmicrohttpd", LOG_TEXT("text", text));
+}
+
 void library_error_log(void *context, const char *format, va_list arguments)
 {
     (void)context;
-    char text[256];
-    vsnprintf(text, sizeof text, format, arguments);
-    text[strcspn(text, "\n")] = '\0';
-    log_debug("libmicrohttpd", LOG_TEXT("text", text));
-
-    const unsigned status = status_of(format, text);
+    char text[256] = "";
+    if (format != NULL) {
+        log_unfilled(format);
+        vsnprintf(text, sizeof text, format, arguments);
+    }
+    const unsigned status = format != NULL ? status_of(format, text) : 0;
     struct request *request = reading;
     if (status < 400 || request == NULL || request->reading_next != NULL) {
         return;

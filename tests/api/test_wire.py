@@ -217,3 +217,14 @@ def test_a_client_that_leaves_after_its_body_harms_nobody(shared_intake, shared_
     for body in bodies:
         assert shared_client.submit(body).status_code in (200, 201)
         assert shared_staff.look_up(body["booking_uid"]).status_code == 200
+
+
+def test_the_log_of_the_http_library_has_no_path(start_intake):
+    """It says for which request a reply could not be sent, and a path can be a booking's."""
+    intake = start_intake({"log.level": "debug"})
+    with RawConnection(intake.port) as raw:
+        raw.send("GET /v1/submissions/bk-of-a-patient HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n")
+        assert raw.reply().status == 400
+        assert raw.closed()
+    intake.wait_log("Failed to send the response headers")
+    assert "bk-of-a-patient" not in intake.log()
