@@ -88,6 +88,18 @@ static void take_view(struct view *ret_view, const char *value, size_t value_len
     }
 }
 
+/* Keeps the last ones: our proxies add theirs behind whatever the client sent. */
+static void take_forwarded(struct wire_headers *headers, struct view value)
+{
+    const size_t max = ARRAY_LENGTH(headers->forwarded_for);
+    if (headers->forwarded_count == max) {
+        memmove(&headers->forwarded_for[0], &headers->forwarded_for[1],
+                (max - 1) * sizeof headers->forwarded_for[0]);
+        headers->forwarded_count--;
+    }
+    headers->forwarded_for[headers->forwarded_count++] = value;
+}
+
 static void take_header(struct scan *scan, const char *key, size_t key_len, const char *value,
                         size_t value_len)
 {
@@ -117,9 +129,8 @@ static void take_header(struct scan *scan, const char *key, size_t key_len, cons
         scan->expects_other |= !headers->expects_continue;
     } else if (is_word(key, key_len, "Access-Control-Request-Method")) {
         take_view(&headers->cors_method, value, value_len);
-    } else if (is_word(key, key_len, "X-Forwarded-For") &&
-               headers->forwarded_count < ARRAY_LENGTH(headers->forwarded_for)) {
-        headers->forwarded_for[headers->forwarded_count++] = (struct view){value, value_len};
+    } else if (is_word(key, key_len, "X-Forwarded-For")) {
+        take_forwarded(headers, (struct view){value, value_len});
     }
 }
 

@@ -89,6 +89,19 @@ def test_the_word_of_a_stranger_about_its_address_is_not_believed(start_intake):
     assert 429 in codes
 
 
+def test_many_forged_addresses_do_not_hide_what_the_proxy_adds(start_intake):
+    """A proxy that adds a header line of its own puts it behind all that the client sent."""
+    intake = start_intake({"http.rate_per_second": 1, "http.rate_burst": 2,
+                           "http.trusted_proxies": "127.0.0.1"})
+    codes = []
+    for number in range(6):
+        forged = "".join(f"X-Forwarded-For: 192.0.{number}.{line}\r\n" for line in range(20))
+        with RawConnection(intake.port) as raw:
+            raw.send(f"GET /version HTTP/1.1\r\nHost: x\r\n{forged}X-Forwarded-For: 198.51.100.7\r\n\r\n")
+            codes.append(raw.reply().status)
+    assert codes[:2] == [200, 200] and 429 in codes
+
+
 def test_a_body_that_drips_gets_408(start_intake):
     intake = start_intake({"http.body_timeout_ms": 300})
     with RawConnection(intake.port) as raw:

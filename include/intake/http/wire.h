@@ -27,7 +27,7 @@ struct wire_headers {
     struct view content_type;
     struct view origin;
     struct view cors_method;
-    struct view forwarded_for[WIRE_FORWARDED_MAX]; /* further ones are dropped */
+    struct view forwarded_for[WIRE_FORWARDED_MAX]; /* the last ones of more */
     size_t forwarded_count;
 };
 
