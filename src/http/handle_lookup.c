@@ -77,6 +77,10 @@ enum handled handle_submission_retry(struct request *request, struct connection 
     return HANDLED_NOW;
 }
 
+/* No submission is older or younger; what a zone's offset moves out of the calendar stays in it. */
+static const int64_t TIME_FIRST_US = 1;
+static const int64_t TIME_LAST_US = INT64_C(253402300799) * 1000000; /* in the year 9999 */
+
 /* A time of the query in microseconds since 1970; 0 when it is not given. */
 static int64_t read_time(const struct request *request, const char *name, struct issues *issues)
 {
@@ -88,6 +92,8 @@ static int64_t read_time(const struct request *request, const char *name, struct
     }
     if (date_time_read(text, strlen(text), &read)) {
         time_us = date_time_first_ms(&read) * 1000;
+        time_us = time_us < TIME_FIRST_US ? TIME_FIRST_US : time_us;
+        time_us = time_us > TIME_LAST_US ? TIME_LAST_US : time_us;
     } else {
         issues_add(issues, "format", name, NULL,
                    "This must be a date (2026-11-22) or a time (2026-11-22T13:00:00Z).");

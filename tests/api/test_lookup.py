@@ -176,3 +176,14 @@ def test_the_last_page_says_so_when_it_is_full(intake, client, staff):
     assert len(last["submissions"]) == 2 and last["next_cursor"] is None
     seen = intake.database.query("SELECT booking_uid FROM audit_log WHERE action = 'submission.list'")
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize("parameters,found", [
+    ({"since": "0001-01-01T00:00:00+14:00"}, True), ({"until": "0001-01-01T00:00:00+14:00"}, False),
+    ({"until": "1970-01-01"}, False), ({"since": "1970-01-01"}, True),
+    ({"until": "9999-12-31T23:59:59-14:00"}, True), ({"since": "9999-12-31T23:59:59-14:00"}, False)])
+def test_the_ends_of_the_calendar_are_times_too(shared_client, shared_staff, parameters, found):
+    shared_client.submit(minimal())
+    reply = shared_staff.list(**parameters)
+    assert reply.status_code == 200, reply.text
+    assert (reply.json()["submissions"] != []) == found
