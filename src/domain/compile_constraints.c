@@ -264,6 +264,7 @@ static bool read_unit_set(const struct extension *in)
     if (constraints == NULL) {
         return false;
     }
+    constraints->has_unit_set = true;
     constraints->unit_set =
         compile_value_set(in->compile->questionnaire, json_string_value(in->value));
     if (constraints->unit_set == NULL || !constraints->unit_set->checkable) {

@@ -252,8 +252,9 @@ static void check_quantity(const struct validate_subject *subject, const struct 
         VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidUnit", "Please use one of the units given.");
     }
     const struct coding unit = {.system = quantity->system, .code = quantity->code};
-    if (constraints->unit_set != NULL &&
-        (unit.code == NULL || !set_holds(constraints->unit_set, &unit))) {
+    const bool in_set = unit.code != NULL &&
+                        (constraints->unit_set == NULL || set_holds(constraints->unit_set, &unit));
+    if (constraints->has_unit_set && !in_set) {
         VALIDATE_REPORT(subject, ISSUE_ERROR, "invalidUnitValueSet",
                         "Please use one of the units given.");
     }

@@ -89,7 +89,8 @@ struct constraints {
     size_t resources_count;
     struct coding *units; /* unitOption */
     size_t units_count;
-    struct value_set *unit_set; /* unitValueSet */
+    bool has_unit_set;          /* unitValueSet: a unit without a code is in none */
+    struct value_set *unit_set; /* NULL: not contained, so that it cannot be checked */
     bool has_unit;
     struct coding unit; /* unit: what a bare number means */
 };
