@@ -40,7 +40,8 @@ void fhir_print_capability(const char *version, struct strbuf *out)
                   "\"%s\"},\"rest\":[{\"mode\":\"server\",\"security\":{\"description\":", version);
     strbuf_puts(out,
                 "\"Reading QuestionnaireResponse: Authorization: Bearer TOKEN of role staff or "
-                "admin; each reading is written to an audit log.\"},\"resource\":[");
+                "admin; each reading is written to an audit log. Creating may need a token of role "
+                "intake, or the booking's link in X-Intake-Link, as configured.\"},\"resource\":[");
     strbuf_puts(out, questionnaires);
     strbuf_putc(out, ',');
     strbuf_puts(out, responses);

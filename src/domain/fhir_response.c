@@ -37,7 +37,7 @@ static enum status document_read(const char *text, size_t len, struct document *
                                : status;
 }
 
-/* What the response says that it answers; a questionnaire without a url goes by its id. */
+/* What the response says that it answers: a canonical, or the id of `Questionnaire/id`. */
 static const char *canonical_of(const json_t *response)
 {
     static const char relative[] = "Questionnaire/";
@@ -125,22 +125,25 @@ static enum status read_contact(const json_t *flat, struct submission_post *post
 /*
  * Turns the response into the flat form and checks both: the response, so that every issue has its
  * place there, and then what is going to be stored, by the rules of everything that is stored.
+ * Where it is not known what is answered (`questionnaire` NULL), `form` is any questionnaire, and
+ * only booking and contact are looked at.
  */
 static enum status check_response(const struct questionnaire *questionnaire,
-                                  const struct document *response, struct submission_post *post,
-                                  struct issues *issues, struct err *err)
+                                  const struct questionnaire *form, const struct document *response,
+                                  struct submission_post *post, struct issues *issues,
+                                  struct err *err)
 {
     AUTO(strbuf_finish) struct strbuf text = {0};
     AUTO(document_finish) struct document flat = {0};
     enum status status =
-        questionnaire_print_flat(questionnaire, response->root, &response->lexemes, &text, err);
+        questionnaire_print_flat(form, response->root, &response->lexemes, &text, err);
     if (status == STATUS_OK) {
         status = json_parse(text.data, text.len, &flat.root, err);
     }
     if (status == STATUS_OK) {
         status = read_contact(flat.root, post, issues, err);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && questionnaire != NULL) {
         status = questionnaire_validate_response(questionnaire, response->root, &response->lexemes,
                                                  issues, err);
     }
@@ -167,11 +170,12 @@ enum status fhir_response_prepare(const struct submission_service *service, cons
         return err_set(err, STATUS_INVALID, "The body must be a FHIR QuestionnaireResponse.");
     }
     check_head(response.root, issues);
+    const struct questionnaire_set *set = submission_service_questionnaires(service);
     const struct questionnaire *questionnaire = questionnaire_set_choose(
-        submission_service_questionnaires(service), canonical_of(response.root), "",
-        "QuestionnaireResponse.questionnaire", issues);
-    return questionnaire != NULL ? check_response(questionnaire, &response, ret_post, issues, err)
-                                 : submission_make_ready(ret_post, NULL, 0, issues, err);
+        set, canonical_of(response.root), "", "QuestionnaireResponse.questionnaire", issues);
+    const struct questionnaire *form =
+        questionnaire != NULL ? questionnaire : questionnaire_set_answered(set, NULL, NULL);
+    return check_response(questionnaire, form, &response, ret_post, issues, err);
 }
 
 /* What is stored, and what the service says about it. */

@@ -25,11 +25,18 @@ static const struct response_status *find_status(const json_t *status)
     return NULL;
 }
 
-/* Whether the canonical (`url` or `url|version`) names this questionnaire. */
+/*
+ * Whether the canonical (`url` or `url|version`) names this questionnaire. Many systems say where
+ * it is instead, `Questionnaire/id`, and mean the same.
+ */
 static bool is_canonical_of(const struct questionnaire *questionnaire, const char *canonical)
 {
+    static const char relative[] = "Questionnaire/";
+    const bool by_id = text_starts_with(canonical, relative);
+    const char *name = by_id ? questionnaire->id : questionnaire->url;
+    canonical += by_id ? sizeof relative - 1 : 0;
     const size_t len = strcspn(canonical, "|#");
-    if (strlen(questionnaire->url) != len || strncmp(questionnaire->url, canonical, len) != 0) {
+    if (strlen(name) != len || strncmp(name, canonical, len) != 0) {
         return false;
     }
     return canonical[len] != '|' || questionnaire->version[0] == '\0' ||

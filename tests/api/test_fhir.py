@@ -255,6 +255,7 @@ def test_both_media_types_are_taken(shared_client, content_type):
     ({"questionnaire": "urn:nothing"}, "questionnaireNotFound", "QuestionnaireResponse.questionnaire"),
     ({"questionnaire": f"{HAIR}|0.0.1"}, "questionnaireNotFound", "QuestionnaireResponse.questionnaire"),
     ({"questionnaire": "hair-transplant"}, "questionnaireNotFound", "QuestionnaireResponse.questionnaire"),
+    ({"questionnaire": "Questionnaire/nothing"}, "questionnaireNotFound", "QuestionnaireResponse.questionnaire"),
     ({"questionnaire": 7}, "questionnaireNotFound", "QuestionnaireResponse.questionnaire"),
     ({"authored": "yesterday"}, "format", "QuestionnaireResponse.authored"),
     ({"modifierExtension": [{"url": "urn:not", "valueBoolean": True}]}, "notSupported", "QuestionnaireResponse"),
@@ -286,6 +287,24 @@ def test_all_issues_come_at_once(shared_client):
         *hair(age_range=code("7"), allergies=code("yes")), {"linkId": "norwood", "answer": [text("x")]}])
     assert codes(outcome(post(shared_client, sent), 422)) >= {
         "notCompleted", "required", "invalidAnswerOption", "invalidLinkId"}
+
+
+@pytest.mark.parametrize("name", [HAIR, f"{HAIR}|1.0.0", "Questionnaire/hair-transplant",
+                                  "Questionnaire/hair-transplant|1.0.0", None])
+def test_a_response_names_its_questionnaire_or_answers_the_default(shared_client, name):
+    sent = response(questionnaire=name)
+    if name is None:
+        del sent["questionnaire"]
+    reply = post(shared_client, sent)
+    assert reply.status_code == 201, reply.text
+    assert reply.json()["questionnaire"] == f"{HAIR}|1.0.0"
+
+
+def test_contact_is_looked_at_whatever_is_answered(shared_client):
+    issues = outcome(post(shared_client, response(contained=[], questionnaire="urn:nothing")), 422)
+    assert [issue["expression"][0] for issue in issues] == [
+        "QuestionnaireResponse.questionnaire", "QuestionnaireResponse.contained.name",
+        "QuestionnaireResponse.contained.telecom.where(system='email').value"]
 
 
 def test_an_error_quotes_nothing_of_what_was_posted(shared_client):
