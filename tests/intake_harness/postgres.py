@@ -19,6 +19,7 @@ unix_socket_directories = '{directory}'
 max_connections = 200
 shared_buffers = 64MB
 fsync = off
+dynamic_shared_memory_type = mmap
 timezone = 'UTC'
 log_line_prefix = '%m [%p] %a '
 """
