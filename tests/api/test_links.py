@@ -155,3 +155,18 @@ def test_a_page_of_another_origin_may_send_links_and_conditions(start_intake):
     assert "PUT" in reply.headers["Access-Control-Allow-Methods"]
     reply = ask(client, "GET", "bk", {"Origin": origin, **link_header("bk")})
     assert "ETag" in reply.headers["Access-Control-Expose-Headers"]
+
+
+def test_a_fhir_response_needs_its_bookings_link_too(strict_client):
+    booking_uid = fresh_booking()
+    response = {
+        "resourceType": "QuestionnaireResponse", "status": "completed",
+        "questionnaire": "urn:intake:questionnaire:hair-transplant",
+        "identifier": {"system": "urn:intake:booking-uid", "value": booking_uid},
+        "contained": [{"resourceType": "Patient", "id": "p", "name": [{"text": "Jane Doe"}],
+                       "telecom": [{"system": "email", "value": f"{booking_uid}@example.com"}]}],
+        "subject": {"reference": "#p"}}
+    for header, code in (({}, 401), (link_header("another"), 403), (link_header(booking_uid), 201)):
+        reply = strict_client.request("POST", "/fhir/QuestionnaireResponse", json=response, headers=header)
+        assert reply.status_code == code, reply.text
+        assert reply.json()["resourceType"] == "OperationOutcome" or code == 201
