@@ -46,7 +46,7 @@ def test_the_units_name_what_the_program_knows():
     with open(unit("intake.service"), encoding="utf-8") as file:
         service = file.read()
     assert "Type=notify\n" in service and re.search(r"^WatchdogSec=\d+$", service, re.MULTILINE)
-    assert "LoadCredential=database.conninfo:" in service
+    assert "LoadCredential=database.conninfo:" in service and "LoadCredential=link.secret\n" in service
     assert "intake.socket" in service and "intake-migrate.service" in service
 
 

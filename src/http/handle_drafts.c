@@ -16,7 +16,7 @@ static void read_versions(const char *list, struct draft_condition *condition)
     while (condition->versions_count < DRAFT_VERSIONS_MAX &&
            (tag = etag_list_next(&list)).data != NULL) {
         char *version = condition->versions[condition->versions_count];
-        if (tag.len == UUID_TEXT_SIZE + 1 && *tag.data == '"') { /* two quotes, no NUL */
+        if (tag.len == UUID_TEXT_SIZE + 1) { /* two quotes, no NUL; with a W/ it is no UUID */
             memcpy(version, tag.data + 1, UUID_TEXT_SIZE - 1);
             version[UUID_TEXT_SIZE - 1] = '\0';
             condition->versions_count += id_is_uuid(version);
