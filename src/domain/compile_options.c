@@ -122,6 +122,7 @@ enum status compile_options(struct compile *compile, uint32_t index, struct err 
         compile_issue(compile, ISSUE_WARNING, index, "notSupported",
                       "answerValueSet cannot be checked here: its codes are not in the definition");
         item->value_set = NULL;
+        item->set_elsewhere = true;
     }
     return STATUS_OK;
 }

@@ -222,6 +222,15 @@ static void check_duplicates(struct check *check, uint32_t item, uint32_t first)
     }
 }
 
+/* Whether a form that renders the definition fills the item in by an expression (SDC). */
+static bool is_computed(const json_t *definition)
+{
+#define SDC "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
+    return extension_find(definition, SDC "calculatedExpression") != NULL ||
+           extension_find(definition, SDC "initialExpression") != NULL;
+#undef SDC
+}
+
 /* A read-only item may carry only what its definition puts there. */
 static void check_read_only(struct check *check, uint32_t answer)
 {
@@ -229,7 +238,8 @@ static void check_read_only(struct check *check, uint32_t answer)
     const uint32_t item = tree->nodes[answer].item;
     const json_t *initial = json_object_get(tree->questionnaire->items[item].definition, "initial");
     struct answer_value given;
-    if (!answer_tree_value(tree, answer, &given)) {
+    if (!answer_tree_value(tree, answer, &given) ||
+        is_computed(tree->questionnaire->items[item].definition)) {
         return;
     }
     for (size_t i = 0; i < json_array_size(initial); i++) {

@@ -279,6 +279,11 @@ static void check_options(const struct validate_subject *subject, const struct a
         }
     }
     if (item->value_set == NULL || free_text) {
+        const bool unchecked = item->set_elsewhere && !free_text;
+        if (unchecked && !subject->check->tree->flat) {
+            VALIDATE_REPORT(subject, ISSUE_WARNING, "notSupported",
+                            "Whether this code is allowed could not be checked here.");
+        }
         return;
     }
     struct coding coding = {.code = NULL};

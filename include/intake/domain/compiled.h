@@ -106,8 +106,9 @@ struct item {
     bool read_only : 1;
     bool hidden : 1; /* itself or an ancestor */
     bool enable_any : 1;
-    bool repeated : 1; /* an ancestor repeats, so that it can occur more than once */
-    bool scored : 1;   /* an option carries a score */
+    bool repeated : 1;      /* an ancestor repeats, so that it can occur more than once */
+    bool set_elsewhere : 1; /* its answerValueSet is not contained */
+    bool scored : 1;        /* an option carries a score */
     uint32_t parent;
     uint32_t end; /* one past the last item below it: the next sibling, if there is one */
     uint32_t conditions_first;
