@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
 
@@ -16,11 +17,11 @@ static const char find_sql[] =
     "    WHERE booking_uid = $1 AND expires_at > now()"
     "),\n"
     "audited AS ("
-    "    INSERT INTO audit_log (actor, action, booking_uid, request_id)"
-    "    SELECT 'link', 'draft.read', booking_uid, $2"
-    "    FROM found"
-    ")\n"
-    "SELECT version, created_at, updated_at, expires_at, draft_data FROM found";
+    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+        2, 3, 4, 5, 6) ", 'draft.read', booking_uid, NULL"
+                       "    FROM found"
+                       ")\n"
+                       "SELECT version, created_at, updated_at, expires_at, draft_data FROM found";
 
 /* One statement for each: the row's lock decides between writers, and the loser sees the winner. */
 static const char create_sql[] =
@@ -53,11 +54,11 @@ static const char delete_sql[] =
     "    RETURNING booking_uid"
     "),\n"
     "audited AS ("
-    "    INSERT INTO audit_log (actor, action, booking_uid, request_id)"
-    "    SELECT 'link', 'draft.delete', booking_uid, $3"
-    "    FROM gone"
-    ")\n"
-    "SELECT booking_uid FROM gone";
+    "    " AUDIT_INTO
+    "    SELECT " AUDIT_PARAMETERS(3, 4, 5, 6, 7) ", 'draft.delete', booking_uid, NULL"
+                                                  "    FROM gone"
+                                                  ")\n"
+                                                  "SELECT booking_uid FROM gone";
 
 static const struct statement statements[] = {
     {"draft_find", find_sql},
@@ -104,10 +105,10 @@ static enum status execute(struct connection *connection, const char *statement,
     return status == STATUS_INVALID ? STATUS_INTERNAL : status;
 }
 
-enum status draft_find(struct connection *connection, const char *booking_uid,
-                       const char *request_id, struct draft_record *ret_record, struct err *err)
+enum status draft_find(struct connection *connection, const struct audit_actor *actor,
+                       const char *booking_uid, struct draft_record *ret_record, struct err *err)
 {
-    const char *const values[] = {booking_uid, request_id};
+    const char *const values[] = {booking_uid, AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status = execute(connection, "draft_find", &parameters, &result, err);
@@ -178,12 +179,13 @@ enum status draft_store(struct connection *connection, const struct draft_write 
     return STATUS_OK;
 }
 
-enum status draft_delete(struct connection *connection, const char *booking_uid,
-                         const struct draft_condition *condition, const char *request_id,
+enum status draft_delete(struct connection *connection, const struct audit_actor *actor,
+                         const char *booking_uid, const struct draft_condition *condition,
                          struct err *err)
 {
     char versions[VERSIONS_TEXT_SIZE];
-    const char *const values[] = {booking_uid, print_versions(condition, versions), request_id};
+    const char *const values[] = {booking_uid, print_versions(condition, versions),
+                                  AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status = execute(connection, "draft_delete", &parameters, &result, err);

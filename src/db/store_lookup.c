@@ -6,6 +6,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
 
@@ -25,11 +26,11 @@
     "    WHERE " condition " AND s.deleted IS NOT TRUE"                                            \
     "),\n"                                                                                         \
     "audited AS ("                                                                                 \
-    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"                 \
-    "    SELECT $2::uuid, $3, 'submission.read', booking_uid, $4"                                  \
-    "    FROM found"                                                                               \
-    ")\n"                                                                                          \
-    "SELECT * FROM found"
+    "    " AUDIT_INTO                                                                              \
+    "    SELECT " AUDIT_PARAMETERS(2, 3, 4, 5, 6) ", 'submission.read', booking_uid, NULL"         \
+                                                  "    FROM found"                                 \
+                                                  ")\n"                                            \
+                                                  "SELECT * FROM found"
 
 static const char read_sql[] = READ_SQL("s.booking_uid = $1");
 static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
@@ -58,12 +59,13 @@ static const char list_sql[] =
     "    LIMIT $7::int + 1" /* the one more tells that there is a next page; it is not shown */
     "),\n"
     "audited AS ("
-    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
-    "    SELECT $8::uuid, $9, 'submission.list', booking_uid, $10"
-    "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id DESC LIMIT $7::int)"
-    "        AS shown"
-    ")\n"
-    "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+        8, 9, 10, 11, 12) ", 'submission.list', booking_uid, NULL"
+                          "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
+                          "DESC LIMIT $7::int)"
+                          "        AS shown"
+                          ")\n"
+                          "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
 static const char retry_sql[] =
     "WITH found AS ("
@@ -82,13 +84,14 @@ static const char retry_sql[] =
     "              s.updated_at"
     "),\n"
     "audited AS ("
-    "    INSERT INTO audit_log (token_id, actor, action, booking_uid, request_id)"
-    "    SELECT $2::uuid, $3, 'submission.retry', booking_uid, $4"
-    "    FROM retried"
-    ")\n"
-    "SELECT r.id, r.booking_uid, r.status, r.revision, r.attempts, r.created_at, r.updated_at "
-    "FROM found "
-    "LEFT JOIN retried AS r ON r.id = found.id";
+    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+        2, 3, 4, 5, 6) ", 'submission.retry', booking_uid, NULL"
+                       "    FROM retried"
+                       ")\n"
+                       "SELECT r.id, r.booking_uid, r.status, r.revision, r.attempts, "
+                       "r.created_at, r.updated_at "
+                       "FROM found "
+                       "LEFT JOIN retried AS r ON r.id = found.id";
 
 static const struct statement statements[] = {
     {"submission_read", read_sql},
@@ -157,7 +160,7 @@ static enum status execute_for_one(struct connection *connection, const char *st
                                    const struct audit_actor *actor, const char *key,
                                    PGresult **ret_result, struct err *err)
 {
-    const char *const values[] = {key, actor->token_id, actor->name, actor->request_id};
+    const char *const values[] = {key, AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status = execute(connection, statement, &parameters, &result, err);
@@ -249,9 +252,7 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
         print_time(filter->before_us, before),
         filter->before_id,
         limit,
-        actor->token_id,
-        actor->name,
-        actor->request_id,
+        AUDIT_VALUES(actor),
     };
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     PGresult *result = NULL;

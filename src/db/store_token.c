@@ -1,25 +1,43 @@
 /* staff_tokens: who may call, by the hash of a token. */
 #include "intake/db/store_token.h"
 
-#include <stdlib.h>
-
 #include "intake/core/cleanup.h"
+#include "intake/db/audit.h"
 #include "intake/db/result.h"
+
+/* What every change of tokens ends with: a row of the audit, and of the result, for each. */
+#define AUDITED(action)                                                                            \
+    "),\n"                                                                                         \
+    "audited AS ("                                                                                 \
+    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(                                              \
+        1, 2, 3, 4, 5) ", '" action "', NULL,"                                                     \
+                       "           jsonb_build_object('token_id', id, 'name', name, 'role', role)" \
+                       "    FROM changed"                                                          \
+                       ")\n"                                                                       \
+                       "SELECT id FROM changed"
 
 static const struct statement statements[] = {
     {"token_find",
      "SELECT id, name, role, created_at, expires_at, revoked_at "
      "FROM staff_tokens "
      "WHERE token_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"},
-    {"token_insert", "INSERT INTO staff_tokens (id, name, role, token_hash, expires_at) "
-                     "SELECT $1::uuid, $2, $3, $4::bytea, $5::timestamptz "
-                     "WHERE $5::timestamptz IS NULL OR $5::timestamptz > now()"},
-    {"token_revoke", "UPDATE staff_tokens "
-                     "SET revoked_at = now() "
-                     "WHERE revoked_at IS NULL AND (id::text = lower($1) OR name = $1)"},
-    {"token_list", "SELECT id, name, role, created_at, expires_at, revoked_at "
-                   "FROM staff_tokens "
-                   "ORDER BY created_at, id"},
+    {"token_insert", "WITH changed AS ("
+                     "    INSERT INTO staff_tokens (id, name, role, token_hash, expires_at)"
+                     "    SELECT $6::uuid, $7, $8, $9::bytea, $10::timestamptz"
+                     "    WHERE $10::timestamptz IS NULL OR $10::timestamptz > now()"
+                     "    RETURNING id, name, role" AUDITED("token.create")},
+    {"token_revoke", "WITH changed AS ("
+                     "    UPDATE staff_tokens"
+                     "    SET revoked_at = now()"
+                     "    WHERE revoked_at IS NULL AND (id::text = lower($6) OR name = $6)"
+                     "    RETURNING id, name, role" AUDITED("token.revoke")},
+    {"token_list", "WITH audited AS ("
+                   "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+                       1, 2, 3, 4, 5) ", 'token.list', NULL, NULL"
+                                      ") "
+                                      "SELECT id, name, role, created_at, expires_at, revoked_at "
+                                      "FROM staff_tokens "
+                                      "ORDER BY created_at, id"},
 };
 
 const struct statement_list token_statements = {statements, ARRAY_LENGTH(statements)};
@@ -56,45 +74,42 @@ enum status token_find(struct connection *connection,
     return STATUS_OK;
 }
 
-/* How many rows the statement touched. */
-static int rows_touched(PGresult *result)
+enum status token_insert(struct connection *connection, const struct audit_actor *actor,
+                         const struct token_new *token, struct err *err)
 {
-    return (int)strtol(PQcmdTuples(result), NULL, 10);
-}
-
-enum status token_insert(struct connection *connection, const char *id, const char *name,
-                         const char *role, const unsigned char hash[static TOKEN_HASH_BYTES],
-                         const char *expires, struct err *err)
-{
-    const char *const values[] = {id, name, role, (const char *)hash, expires};
-    const int lengths[] = {0, 0, 0, TOKEN_HASH_BYTES, 0};
-    const int formats[] = {0, 0, 0, 1, 0};
+    const char *const values[] = {
+        AUDIT_VALUES(actor),       token->id,     token->name, token->role,
+        (const char *)token->hash, token->expires};
+    const int lengths[ARRAY_LENGTH(values)] = {[8] = TOKEN_HASH_BYTES};
+    const int formats[ARRAY_LENGTH(values)] = {[8] = 1};
     const struct parameters parameters = {values, lengths, formats, ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =
         connection_execute(connection, "token_insert", &parameters, true, 0, &result, err);
-    if (status == STATUS_OK && rows_touched(result) == 0) {
+    if (status == STATUS_OK && PQntuples(result) == 0) {
         return err_set(err, STATUS_INVALID, "the time of expiry has passed already");
     }
     return status;
 }
 
-enum status token_revoke(struct connection *connection, const char *id_or_name, int *ret_count,
-                         struct err *err)
+enum status token_revoke(struct connection *connection, const struct audit_actor *actor,
+                         const char *id_or_name, int *ret_count, struct err *err)
 {
-    const char *const values[] = {id_or_name};
-    const struct parameters parameters = {.values = values, .count = 1};
+    const char *const values[] = {AUDIT_VALUES(actor), id_or_name};
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =
         connection_execute(connection, "token_revoke", &parameters, true, 0, &result, err);
     if (status == STATUS_OK) {
-        *ret_count = rows_touched(result);
+        *ret_count = PQntuples(result);
     }
     return status;
 }
 
-enum status token_list(struct connection *connection, PGresult **ret_result, struct err *err)
+enum status token_list(struct connection *connection, const struct audit_actor *actor,
+                       PGresult **ret_result, struct err *err)
 {
-    const struct parameters parameters = {0};
+    const char *const values[] = {AUDIT_VALUES(actor)};
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     return connection_execute(connection, "token_list", &parameters, true, 0, ret_result, err);
 }

@@ -91,9 +91,9 @@ static const char *read_expiry(const char *expires, char buffer[static RFC3339_S
     return buffer;
 }
 
-enum status staff_create_token(struct connection *connection, enum role role, const char *name,
-                               const char *expires, char ret_token[static STAFF_TOKEN_SIZE],
-                               struct err *err)
+enum status staff_create_token(struct connection *connection, const struct audit_actor *actor,
+                               enum role role, const char *name, const char *expires,
+                               char ret_token[static STAFF_TOKEN_SIZE], struct err *err)
 {
     if (text_is_blank(name, strlen(name)) || strlen(name) > STAFF_NAME_MAX ||
         !utf8_is_valid(name, strlen(name))) {
@@ -107,8 +107,14 @@ enum status staff_create_token(struct connection *connection, enum role role, co
     id_uuid7(id);
     id_random_hex(token, sizeof token);
     hash_token(token, hash);
-    const enum status status =
-        token_insert(connection, id, name, role_name(role), hash, read_expiry(expires, until), err);
+    const struct token_new fresh = {
+        .id = id,
+        .name = name,
+        .role = role_name(role),
+        .hash = hash,
+        .expires = read_expiry(expires, until),
+    };
+    const enum status status = token_insert(connection, actor, &fresh, err);
     if (status == STATUS_OK) {
         memcpy(ret_token, token, sizeof token);
     }
@@ -116,11 +122,11 @@ enum status staff_create_token(struct connection *connection, enum role role, co
     return status;
 }
 
-enum status staff_revoke_token(struct connection *connection, const char *id_or_name,
-                               struct err *err)
+enum status staff_revoke_token(struct connection *connection, const struct audit_actor *actor,
+                               const char *id_or_name, struct err *err)
 {
     int count = 0;
-    const enum status status = token_revoke(connection, id_or_name, &count, err);
+    const enum status status = token_revoke(connection, actor, id_or_name, &count, err);
     if (status == STATUS_OK && count == 0) {
         return err_set(err, STATUS_NOT_FOUND, "no live token has the id or name \"%s\"",
                        id_or_name);

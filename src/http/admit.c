@@ -6,6 +6,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/db/audit.h"
 #include "intake/domain/issue.h"
 #include "intake/http/booking_link.h"
 #include "intake/http/cors.h"
@@ -117,6 +118,29 @@ static bool check_link(struct request *request)
     return !request->route->linked || booking_link_admits(request, request->params[0]);
 }
 
+/* Why this is done, for the audit row. */
+static bool check_reason(struct request *request)
+{
+    if (request->token == NULL && request->route->runs != ROUTE_DATABASE) {
+        return true;
+    }
+    const char *reason = request_header(request, "X-Intake-Reason");
+    const size_t len = reason != NULL ? strlen(reason) : 0;
+    if (len == 0 || text_is_blank(reason, len)) {
+        return true;
+    }
+    if (!audit_reason_fits(reason)) {
+        struct strbuf detail = {0};
+        strbuf_printf(&detail, "X-Intake-Reason must be at most %d characters in UTF-8.",
+                      AUDIT_REASON_MAX);
+        reply_problem(request, 400, detail.data);
+        strbuf_finish(&detail);
+        return false;
+    }
+    request->reason = reason;
+    return true;
+}
+
 static bool check_content(struct request *request)
 {
     if (!route_takes_type(request->route, request->headers.content_type)) {
@@ -199,8 +223,8 @@ void admit(struct request *request, const char *method, const char *version,
     const bool origin_allowed = apply_settings(request, peer);
     (void)(check_rate(request) &&
            check_method(request, method, match.method_allowed, origin_allowed) &&
-           check_token(request) && check_link(request) && check_query(request) &&
-           check_content(request));
+           check_token(request) && check_reason(request) && check_link(request) &&
+           check_query(request) && check_content(request));
 }
 
 size_t admit_body_limit(const struct request *request)

@@ -42,6 +42,19 @@ bool client_address_is_loopback(const struct client_address *address)
            memcmp(address->bytes, &in6addr_loopback, sizeof address->bytes) == 0;
 }
 
+void client_address_print(const struct client_address *address,
+                          char ret_text[static CLIENT_ADDRESS_SIZE])
+{
+    static const struct client_address none = {0};
+    const bool is_v4 = client_address_is_v4(address);
+    _Static_assert(CLIENT_ADDRESS_SIZE >= INET6_ADDRSTRLEN, "every address fits");
+    if (memcmp(address, &none, sizeof none) == 0 ||
+        inet_ntop(is_v4 ? AF_INET : AF_INET6, address->bytes + (is_v4 ? V4_OFFSET : 0), ret_text,
+                  CLIENT_ADDRESS_SIZE) == NULL) {
+        ret_text[0] = '\0';
+    }
+}
+
 /* Where the address ends and a port begins; removes the brackets of IPv6. */
 static bool cut_port(struct view *text)
 {

@@ -3,6 +3,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/config.h"
+#include "intake/db/audit.h"
 #include "intake/domain/draft.h"
 #include "intake/domain/issue.h"
 #include "intake/http/etag.h"
@@ -81,7 +82,8 @@ enum handled handle_draft_get(struct request *request, struct connection *connec
     struct err err = {0};
     AUTO(draft_record_finish) struct draft_record draft = {0};
     AUTO(issues_finish) struct issues issues = {0};
-    enum status status = draft_find(connection, booking_uid, request->id, &draft, &err);
+    const struct audit_actor actor = request_actor(request);
+    enum status status = draft_find(connection, &actor, booking_uid, &draft, &err);
     if (status == STATUS_OK) {
         status =
             draft_check(request->services->submissions, booking_uid, draft.data, &issues, &err);
@@ -129,8 +131,9 @@ enum handled handle_draft_delete(struct request *request, struct connection *con
         reply_problem(request, 428, "This needs the draft's ETag as If-Match, or If-Match: *.");
         return HANDLED_NOW;
     }
+    const struct audit_actor actor = request_actor(request);
     const enum status status =
-        draft_delete(connection, request->params[0], &condition, request->id, &err);
+        draft_delete(connection, &actor, request->params[0], &condition, &err);
     if (status == STATUS_OK) {
         reply_empty(request, 204);
     } else if (status == STATUS_CONFLICT) {

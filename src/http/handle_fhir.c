@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/db/audit.h"
 #include "intake/db/store_lookup.h"
 #include "intake/domain/contact.h"
 #include "intake/domain/fhir_bundle.h"

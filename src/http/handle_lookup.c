@@ -6,6 +6,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/text.h"
+#include "intake/db/audit.h"
 #include "intake/db/store_lookup.h"
 #include "intake/domain/contact.h"
 #include "intake/domain/date_time.h"

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "intake/core/clock.h"
-#include "intake/db/store_lookup.h"
+#include "intake/db/audit.h"
 
 /* The first buffer for a body whose length is not announced. */
 enum { CHUNKED_FIRST_BYTES = 4096 };
@@ -72,10 +72,13 @@ void request_attach(struct request *request, void *attachment, void (*destroy)(v
 
 struct audit_actor request_actor(const struct request *request)
 {
+    const bool has_token = *request->caller.token_id != '\0';
     return (struct audit_actor){
-        .token_id = request->caller.token_id,
-        .name = request->caller.name,
+        .token_id = has_token ? request->caller.token_id : NULL,
+        .name = has_token ? request->caller.name : "link",
         .request_id = request->id,
+        .client = *request->client_text != '\0' ? request->client_text : NULL,
+        .reason = request->reason,
     };
 }
 

@@ -7,6 +7,7 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/text.h"
+#include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_token.h"
 #include "intake/domain/staff.h"
@@ -15,16 +16,20 @@ static const char usage[] =
     "token [--config FILE] create --role staff|admin|intake|metrics --name NAME\n"
     "                      [--expires TIME|DAYSd]\n"
     "       intake token [--config FILE] list\n"
-    "       intake token [--config FILE] revoke ID-OR-NAME";
+    "       intake token [--config FILE] revoke ID-OR-NAME\n"
+    "\n"
+    "  --reason TEXT   why, for the audit log";
 
 struct options {
     const char *config;
     const char *role;
     const char *name;
     const char *expires;
+    const char *reason;
 };
 
-static int create_token(struct connection *connection, const struct options *options)
+static int create_token(struct connection *connection, const struct audit_actor *actor,
+                        const struct options *options)
 {
     struct err err = {0};
     enum role role;
@@ -33,7 +38,7 @@ static int create_token(struct connection *connection, const struct options *opt
         return command_usage(usage);
     }
     if (role_from_name(options->role, &role, &err) != STATUS_OK ||
-        staff_create_token(connection, role, options->name, options->expires, token, &err) !=
+        staff_create_token(connection, actor, role, options->name, options->expires, token, &err) !=
             STATUS_OK) {
         return command_fail(&err);
     }
@@ -53,11 +58,11 @@ static void print_time(int64_t time_us)
     printf("  %-27s", text);
 }
 
-static int list_tokens(struct connection *connection)
+static int list_tokens(struct connection *connection, const struct audit_actor *actor)
 {
     struct err err = {0};
     AUTO_RESULT PGresult *result = NULL;
-    if (token_list(connection, &result, &err) != STATUS_OK) {
+    if (token_list(connection, actor, &result, &err) != STATUS_OK) {
         return command_fail(&err);
     }
     printf("%-36s  %-7s  %-27s  %-27s  %-27s  %s\n", "ID", "ROLE", "CREATED", "EXPIRES", "REVOKED",
@@ -74,10 +79,11 @@ static int list_tokens(struct connection *connection)
     return EXIT_DONE;
 }
 
-static int revoke_token(struct connection *connection, const char *id_or_name)
+static int revoke_token(struct connection *connection, const struct audit_actor *actor,
+                        const char *id_or_name)
 {
     struct err err = {0};
-    const enum status status = staff_revoke_token(connection, id_or_name, &err);
+    const enum status status = staff_revoke_token(connection, actor, id_or_name, &err);
     if (status == STATUS_NOT_FOUND) {
         fprintf(stderr, "intake: %s\n", err.message);
         return EXIT_NO;
@@ -87,14 +93,20 @@ static int revoke_token(struct connection *connection, const char *id_or_name)
 
 static int run(struct connection *connection, const struct options *options, int argc, char **argv)
 {
+    struct err err = {0};
+    struct command_actor who;
+    if (command_actor(options->reason, &who, &err) != STATUS_OK) {
+        return command_fail(&err);
+    }
+    const struct audit_actor actor = command_audit_actor(&who);
     if (argc == 1 && text_equal(argv[0], "create")) {
-        return create_token(connection, options);
+        return create_token(connection, &actor, options);
     }
     if (argc == 1 && text_equal(argv[0], "list")) {
-        return list_tokens(connection);
+        return list_tokens(connection, &actor);
     }
     if (argc == 2 && text_equal(argv[0], "revoke")) {
-        return revoke_token(connection, argv[1]);
+        return revoke_token(connection, &actor, argv[1]);
     }
     return command_usage(usage);
 }
@@ -102,9 +114,13 @@ static int run(struct connection *connection, const struct options *options, int
 int cmd_token(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'}, {"role", required_argument, NULL, 'r'},
-        {"name", required_argument, NULL, 'n'},   {"expires", required_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"config", required_argument, NULL, 'c'},
+        {"role", required_argument, NULL, 'r'},
+        {"name", required_argument, NULL, 'n'},
+        {"expires", required_argument, NULL, 'e'},
+        {"reason", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct options options = {0};
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
@@ -120,6 +136,9 @@ int cmd_token(int argc, char **argv)
             break;
         case 'e':
             options.expires = optarg;
+            break;
+        case 'w':
+            options.reason = optarg;
             break;
         default:
             (void)command_usage(usage);

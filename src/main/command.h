@@ -5,6 +5,7 @@
 #include "intake/core/config.h"
 #include "intake/core/err.h"
 
+struct audit_actor;
 struct connection;
 struct statement_list;
 
@@ -31,5 +32,20 @@ int command_usage(const char *usage);
 enum status command_connect(const struct config *config, const char *application_name,
                             const struct statement_list *statements,
                             struct connection **ret_connection, struct err *err);
+
+enum { COMMAND_ACTOR_SIZE = 280 };
+
+/* Who runs the command, for the audit. */
+struct command_actor {
+    char name[COMMAND_ACTOR_SIZE]; /* "cli:" and the user of the operating system */
+    char request_id[17];
+    const char *reason; /* or NULL */
+};
+
+/* Keeps `reason` (or NULL). STATUS_INVALID when it is too long. Main thread. */
+enum status command_actor(const char *reason, struct command_actor *ret_actor, struct err *err);
+
+/* The same as the audit takes it; points into `actor`. */
+struct audit_actor command_audit_actor(const struct command_actor *actor);
 
 #endif

@@ -247,7 +247,7 @@ def test_who_read_or_deleted_a_draft_is_in_the_audit_log(intake, drafts):
     read = drafts.get()
     gone = drafts.delete(If_Match=tag)
     rows = intake.database.query("SELECT token_id, actor, action, booking_uid, request_id"
-                                 "  FROM audit_log ORDER BY id")
+                                 "  FROM audit_log WHERE left(actor, 4) <> 'cli:' ORDER BY id")
     assert rows == [
         {"token_id": None, "actor": "link", "action": action, "booking_uid": drafts.booking_uid,
          "request_id": reply.headers["X-Request-Id"]}

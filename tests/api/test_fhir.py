@@ -375,7 +375,8 @@ def test_reading_is_for_staff_and_audited_like_a_look_up(intake, client, staff, 
     read = staff.get(location)
     searched = search(staff, body["booking_uid"])
     search(staff, fresh_booking())
-    rows = intake.database.query("SELECT actor, action, booking_uid, request_id FROM audit_log ORDER BY id")
+    rows = intake.database.query("SELECT actor, action, booking_uid, request_id"
+                                 "  FROM audit_log WHERE left(actor, 4) <> 'cli:' ORDER BY id")
     assert rows[-2:] == [
         {"actor": "test-staff", "action": "submission.read", "booking_uid": body["booking_uid"],
          "request_id": reply.headers["X-Request-Id"]} for reply in (read, searched)]

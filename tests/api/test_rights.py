@@ -129,7 +129,8 @@ def test_a_wrong_token_command_says_so(token_command, database, arguments):
 
 
 def audit(database):
-    return database.query("SELECT * FROM audit_log ORDER BY id")
+    """What was done over HTTP; the tokens were made with commands."""
+    return database.query("SELECT * FROM audit_log WHERE left(actor, 4) <> 'cli:' ORDER BY id")
 
 
 def test_every_read_of_a_patient_s_data_is_audited(intake, client, staff):

@@ -79,5 +79,6 @@ def use(database):
         INSERT INTO submission_drafts (booking_uid, version, draft_data, expires_at) VALUES
             ('bookingTwo', gen_random_uuid(), '{"b": 1.10,  "a": 1}', 'infinity'),
             ('bookingFive', gen_random_uuid(), '{}', now());
-        INSERT INTO audit_log (actor, action, booking_uid, request_id) VALUES
-            ('nurse', 'read', 'bookingOne', 'r1'), ('nurse', 'read', 'bookingTwo', 'r2')""")
+        INSERT INTO audit_log (actor, action, booking_uid, request_id, client_address, reason) VALUES
+            ('nurse', 'read', 'bookingOne', 'r1', '2001:db8::1', 'a call'),
+            ('nurse', 'read', 'bookingTwo', 'r2', NULL, NULL)""")

@@ -13,6 +13,7 @@
 #include "intake/core/id.h"
 #include "intake/core/text.h"
 
+struct audit_actor;
 struct connection;
 struct pg_result; /* libpq's PGresult */
 struct statement_list;
@@ -44,11 +45,11 @@ struct draft_record {
 };
 
 /*
- * Reads the draft of a booking; audited, as by the holder of the link. STATUS_NOT_FOUND when there
+ * Reads the draft of a booking; audited. STATUS_NOT_FOUND when there
  * is none. Free with draft_record_finish.
  */
-enum status draft_find(struct connection *connection, const char *booking_uid,
-                       const char *request_id, struct draft_record *ret_record, struct err *err);
+enum status draft_find(struct connection *connection, const struct audit_actor *actor,
+                       const char *booking_uid, struct draft_record *ret_record, struct err *err);
 void draft_record_finish(struct draft_record *record);
 
 /* What is written: JSON text, kept as it is. */
@@ -69,8 +70,8 @@ enum status draft_store(struct connection *connection, const struct draft_write 
                         struct err *err);
 
 /* Deletes the draft where the condition (DRAFT_ANY, DRAFT_ONE_OF) holds, else STATUS_CONFLICT. */
-enum status draft_delete(struct connection *connection, const char *booking_uid,
-                         const struct draft_condition *condition, const char *request_id,
+enum status draft_delete(struct connection *connection, const struct audit_actor *actor,
+                         const char *booking_uid, const struct draft_condition *condition,
                          struct err *err);
 
 /* Deletes up to `limit` drafts that have expired, and counts them. For the worker. */

@@ -13,16 +13,10 @@
 #include "intake/core/id.h"
 #include "intake/core/text.h"
 
+struct audit_actor;
 struct connection;
 struct pg_result; /* libpq's PGresult */
 struct statement_list;
-
-/* Who looks, for the audit row. */
-struct audit_actor {
-    const char *token_id;
-    const char *name;
-    const char *request_id;
-};
 
 /* One submission and what belongs to it. Texts live as long as `result`; data NULL is SQL's NULL.
  */

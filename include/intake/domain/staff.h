@@ -7,6 +7,7 @@
 #include "intake/core/err.h"
 #include "intake/core/id.h"
 
+struct audit_actor;
 struct connection;
 
 /* What a token may be for; a set of them is a mask. */
@@ -44,12 +45,12 @@ enum status staff_authenticate(struct connection *connection, const char *token,
  * Makes a token and stores its hash. `expires` is an RFC 3339 time, a number of days such as
  * "30d", or NULL for never. `ret_token` is the only place where the token ever is.
  */
-enum status staff_create_token(struct connection *connection, enum role role, const char *name,
-                               const char *expires, char ret_token[static STAFF_TOKEN_SIZE],
-                               struct err *err);
+enum status staff_create_token(struct connection *connection, const struct audit_actor *actor,
+                               enum role role, const char *name, const char *expires,
+                               char ret_token[static STAFF_TOKEN_SIZE], struct err *err);
 
 /* Ends the tokens with this id or name; STATUS_NOT_FOUND when no live one has it. */
-enum status staff_revoke_token(struct connection *connection, const char *id_or_name,
-                               struct err *err);
+enum status staff_revoke_token(struct connection *connection, const struct audit_actor *actor,
+                               const char *id_or_name, struct err *err);
 
 #endif

@@ -9,6 +9,8 @@
 #include "intake/core/err.h"
 #include "intake/core/text.h"
 
+enum { CLIENT_ADDRESS_SIZE = 46 }; /* of the longest as text, and the NUL */
+
 /* IPv6, or IPv4 as ::ffff:a.b.c.d; all zero for a socket that has no such address. */
 struct client_address {
     unsigned char bytes[16];
@@ -29,6 +31,9 @@ void client_address_from_socket(const struct sockaddr *socket_address,
 bool client_address_parse(const char *text, size_t len, struct client_address *ret_address);
 bool client_address_is_v4(const struct client_address *address);
 bool client_address_is_loopback(const struct client_address *address);
+/* `192.0.2.1` or `2001:db8::1`; "" where there is none. */
+void client_address_print(const struct client_address *address,
+                          char ret_text[static CLIENT_ADDRESS_SIZE]);
 
 /*
  * Reads addresses and networks (`192.0.2.0/24`), separated by commas; `ret_list` is freed with

@@ -1,7 +1,7 @@
 /*
  * From libmicrohttpd's callbacks to a handler and back: checks the request in the order wire,
- * target, rate, route, method, token, type, size; collects the body; runs the handler here or on
- * an executor thread; sends the reply. What the checks refuse is never seen by a handler.
+ * target, rate, route, method, token, reason, type, size; collects the body; runs the handler here
+ * or on an executor thread; sends the reply. What the checks refuse is never seen by a handler.
  */
 #ifndef INTAKE_HTTP_DISPATCH_H
 #define INTAKE_HTTP_DISPATCH_H

@@ -46,7 +46,9 @@ struct request {
     char *body; /* NUL-terminated; NULL when empty */
     size_t body_len;
     struct client_address client;
-    struct staff_caller caller; /* of a guarded route */
+    char client_text[CLIENT_ADDRESS_SIZE]; /* the same, on an executor thread */
+    const char *reason;                    /* X-Intake-Reason: why this is done; or NULL */
+    struct staff_caller caller;            /* of a guarded route */
 
     /* What handlers write, with the functions of reply.h. */
     struct reply reply;
@@ -86,7 +88,10 @@ bool request_append_body(struct request *request, const char *data, size_t len, 
 /* Ties something of a handler to the request's life. At most one. */
 void request_attach(struct request *request, void *attachment, void (*destroy)(void *attachment));
 
-/* Who calls a guarded route, for the audit row; points into the request. */
+/*
+ * Who calls, for the audit row: of a guarded route the token's holder, else the holder of a
+ * booking's link. Points into the request. Executor thread.
+ */
 struct audit_actor request_actor(const struct request *request);
 
 /* A header of the request, or NULL. */
