@@ -164,7 +164,6 @@ static bool read_expansion(const json_t *contains, struct value_set *set, uint32
 static bool read_compose(const json_t *compose, struct value_set *set, uint32_t *capacity)
 {
     const json_t *includes = json_object_get(compose, "include");
-    set->checkable = set->checkable && json_object_get(compose, "exclude") == NULL;
     for (size_t i = 0; i < json_array_size(includes); i++) {
         const json_t *include = json_array_get(includes, i);
         const json_t *concepts = json_object_get(include, "concept");
@@ -184,13 +183,55 @@ static bool read_compose(const json_t *compose, struct value_set *set, uint32_t 
     return true;
 }
 
+/* Takes a code out; false when the set has all codes of its system. */
+static bool remove_code(struct value_set *set, const char *system, const char *code)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct coding *coding = &set->codes[i];
+        const bool same_system = texts_equal(coding->system, system);
+        if (same_system && coding->code == NULL) {
+            return false;
+        }
+        if (!same_system || !texts_equal(coding->code, code)) {
+            set->codes[kept++] = *coding;
+        }
+    }
+    set->count = kept;
+    return true;
+}
+
+/* compose.exclude, where it lists codes. */
+static void read_exclude(const json_t *compose, struct value_set *set)
+{
+    const json_t *excludes = json_object_get(compose, "exclude");
+    for (size_t i = 0; i < json_array_size(excludes); i++) {
+        const json_t *exclude = json_array_get(excludes, i);
+        const json_t *concepts = json_object_get(exclude, "concept");
+        const char *system = json_string_value(json_object_get(exclude, "system"));
+        set->checkable = set->checkable && json_array_size(concepts) > 0;
+        for (size_t j = 0; j < json_array_size(concepts); j++) {
+            const char *code =
+                json_string_value(json_object_get(json_array_get(concepts, j), "code"));
+            set->checkable = remove_code(set, system, code) && set->checkable;
+        }
+    }
+}
+
 static bool read_value_set(const json_t *resource, struct value_set *set)
 {
     uint32_t capacity = 0;
     const json_t *contains = json_object_get(json_object_get(resource, "expansion"), "contains");
     set->checkable = true;
-    return contains != NULL ? read_expansion(contains, set, &capacity)
-                            : read_compose(json_object_get(resource, "compose"), set, &capacity);
+    if (contains != NULL) {
+        return read_expansion(contains, set, &capacity);
+    }
+    const json_t *compose = json_object_get(resource, "compose");
+    if (!read_compose(compose, set, &capacity)) {
+        return false;
+    }
+    read_exclude(compose, set);
+    return true;
 }
 
 enum status compile_value_sets(struct compile *compile, struct err *err)
@@ -202,8 +243,7 @@ enum status compile_value_sets(struct compile *compile, struct err *err)
         return STATUS_OK;
     }
     questionnaire->value_sets = calloc(count, sizeof(struct value_set *));
-    questionnaire->value_set_names = calloc(count, sizeof(char *));
-    if (questionnaire->value_sets == NULL || questionnaire->value_set_names == NULL) {
+    if (questionnaire->value_sets == NULL) {
         return err_no_memory(err);
     }
     for (size_t i = 0; i < count; i++) {
@@ -217,7 +257,8 @@ enum status compile_value_sets(struct compile *compile, struct err *err)
         if (set == NULL) {
             return err_no_memory(err);
         }
-        questionnaire->value_set_names[questionnaire->value_sets_count] = id;
+        set->id = id;
+        set->url = json_string_value(json_object_get(resource, "url"));
         questionnaire->value_sets[questionnaire->value_sets_count++] = set;
         if (!read_value_set(resource, set)) {
             return err_no_memory(err);
@@ -229,12 +270,13 @@ enum status compile_value_sets(struct compile *compile, struct err *err)
 struct value_set *compile_value_set(const struct questionnaire *questionnaire,
                                     const char *reference)
 {
-    if (reference == NULL || reference[0] != '#') {
-        return NULL;
-    }
-    for (size_t i = 0; i < questionnaire->value_sets_count; i++) {
-        if (strcmp(questionnaire->value_set_names[i], reference + 1) == 0) {
-            return questionnaire->value_sets[i];
+    const size_t url_length = reference == NULL ? 0 : strcspn(reference, "|");
+    for (size_t i = 0; i < questionnaire->value_sets_count && reference != NULL; i++) {
+        struct value_set *set = questionnaire->value_sets[i];
+        const bool by_url = set->url != NULL && strlen(set->url) == url_length &&
+                            strncmp(set->url, reference, url_length) == 0;
+        if (by_url || (reference[0] == '#' && strcmp(set->id, reference + 1) == 0)) {
+            return set;
         }
     }
     return NULL;

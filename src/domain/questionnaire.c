@@ -55,7 +55,6 @@ void questionnaire_destroy(struct questionnaire *questionnaire)
     }
     pcre2_match_context_free(questionnaire->regex_limits);
     free(questionnaire->value_sets);
-    free(questionnaire->value_set_names);
     free(questionnaire->items);
     free(questionnaire->conditions);
     free(questionnaire->options);

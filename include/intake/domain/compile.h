@@ -18,7 +18,7 @@ void compile_issue(struct compile *compile, enum issue_severity severity, uint32
 
 /* The contained ValueSets. */
 enum status compile_value_sets(struct compile *compile, struct err *err);
-/* The one that `reference` ("#id") names, or NULL. */
+/* The one that `reference` names ("#id", or its url), or NULL. */
 struct value_set *compile_value_set(const struct questionnaire *questionnaire,
                                     const char *reference);
 

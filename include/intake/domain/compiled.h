@@ -67,6 +67,8 @@ struct option {
 
 /* The codes that a contained ValueSet lists; NULL code: every code of the system. */
 struct value_set {
+    const char *id;
+    const char *url; /* may be NULL */
     struct coding *codes;
     size_t count;
     bool checkable; /* false: it has filters or parts that are not here */
@@ -151,8 +153,7 @@ struct questionnaire {
     struct option *options;
     uint32_t options_count;
     uint32_t options_capacity;
-    struct value_set **value_sets; /* by name in value_set_names */
-    const char **value_set_names;
+    struct value_set **value_sets; /* the contained ones */
     size_t value_sets_count;
     uint32_t *order;  /* every item after its parent and after what its enabling depends on */
     uint32_t *lookup; /* open addressing: linkId to item; ITEM_NONE is empty */
