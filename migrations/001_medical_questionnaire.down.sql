@@ -2,7 +2,7 @@
 -- Takes the plan out again and parks it in intake_archive: the submissions as a whole table, the
 -- columns by row. A profile without a telephone gets the placeholder 'intake:no-phone:<user id>',
 -- because the legacy schema demands one.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 -- Without its foreign key, so that the parked table forbids nobody to delete a profile.
 BEGIN;
@@ -18,12 +18,12 @@ CALL intake_archive.forbid_null_phone('patient_profiles', 'phone', 'user_id');
 
 SET lock_timeout = '2min';
 DROP INDEX CONCURRENTLY IF EXISTS idx_patient_profiles_booking_uid;
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('patient_profiles');
-SELECT intake_archive.finish_forbidding_null('patient_profiles', 'phone');
 SELECT intake_archive.end_parking('patient_profiles', 'patient_profiles_001');
+SELECT intake_archive.finish_forbidding_null('patient_profiles', 'phone');
 ALTER TABLE patient_profiles
     DROP COLUMN IF EXISTS booking_uid,
     DROP COLUMN IF EXISTS source_channel;

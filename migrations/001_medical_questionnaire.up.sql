@@ -1,23 +1,24 @@
 -- intake: no-transaction
 -- The customer's plan: where a user came from, the booking and the channel of a patient profile,
 -- a telephone that may be missing, and the submissions.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 -- users.user_type. A constant default is kept in the catalogue: no row is written.
 BEGIN;
 SELECT intake_archive.prepare_to_alter('users');
 SELECT intake_archive.discard_unfinished_parking('users', 'users_001');
-ALTER TABLE users ADD COLUMN IF NOT EXISTS user_type text DEFAULT 'whatsapp';
-ALTER TABLE users DROP CONSTRAINT IF EXISTS users_user_type_check;
-ALTER TABLE users ADD CONSTRAINT users_user_type_check
-    CHECK (user_type IN ('whatsapp', 'medical_questionnaire', 'chat')) NOT VALID;
-COMMENT ON COLUMN users.user_type IS
-    'Where the user first came from: whatsapp, medical_questionnaire or chat; never changed by a questionnaire';
+ALTER TABLE users
+    ADD COLUMN IF NOT EXISTS user_type text DEFAULT 'whatsapp',
+    DROP CONSTRAINT IF EXISTS users_user_type_check,
+    ADD CONSTRAINT users_user_type_check
+        CHECK (user_type IN ('whatsapp', 'medical_questionnaire', 'chat')) NOT VALID;
 COMMIT;
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('users');
 ALTER TABLE users VALIDATE CONSTRAINT users_user_type_check;
+COMMENT ON COLUMN users.user_type IS
+    'Where the user first came from: whatsapp, medical_questionnaire or chat; never changed by a questionnaire';
 COMMIT;
 
 CALL intake_archive.restore_columns('users', 'users_001', '{user_type}');
@@ -28,9 +29,14 @@ DROP TABLE IF EXISTS intake_archive.users_001;
 BEGIN;
 SELECT intake_archive.prepare_to_alter('patient_profiles');
 SELECT intake_archive.discard_unfinished_parking('patient_profiles', 'patient_profiles_001');
-ALTER TABLE patient_profiles ADD COLUMN IF NOT EXISTS booking_uid text;
-ALTER TABLE patient_profiles ADD COLUMN IF NOT EXISTS source_channel text DEFAULT 'whatsapp';
+ALTER TABLE patient_profiles
+    ADD COLUMN IF NOT EXISTS booking_uid text,
+    ADD COLUMN IF NOT EXISTS source_channel text DEFAULT 'whatsapp';
 ALTER TABLE patient_profiles ALTER COLUMN source_channel SET DEFAULT 'medical_questionnaire';
+COMMIT;
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('patient_profiles');
 COMMENT ON COLUMN patient_profiles.booking_uid IS
     'The Cal.com booking that the patient''s first questionnaire belongs to';
 COMMENT ON COLUMN patient_profiles.source_channel IS
@@ -46,7 +52,7 @@ DROP TABLE IF EXISTS intake_archive.patient_profiles_001;
 SET lock_timeout = '2min';
 DROP INDEX CONCURRENTLY IF EXISTS idx_patient_profiles_booking_uid;
 CREATE INDEX CONCURRENTLY idx_patient_profiles_booking_uid ON patient_profiles (booking_uid);
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 -- The submissions: taken back as they were parked, or new.
 BEGIN;

@@ -1,6 +1,6 @@
 -- intake: no-transaction
 -- A user can be found by e-mail, and need not have a telephone.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('users');
@@ -15,6 +15,10 @@ BEGIN
     END IF;
 END
 $$;
+COMMIT;
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('users');
 COMMENT ON COLUMN users.email IS
     'Unique without regard to case; NULL where none is known, and where legacy profiles share one';
 COMMENT ON COLUMN users.phone_number IS
@@ -28,7 +32,7 @@ DROP INDEX CONCURRENTLY IF EXISTS users_email_key;
 CREATE UNIQUE INDEX CONCURRENTLY users_email_key ON users (lower(email));
 DROP INDEX CONCURRENTLY IF EXISTS idx_patient_profiles_email;
 CREATE INDEX CONCURRENTLY idx_patient_profiles_email ON patient_profiles (lower(email));
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 -- What a step back parked, which is also the knowledge that a user has none.
 CALL intake_archive.restore_columns('users', 'users_002', '{email}',

@@ -1,6 +1,6 @@
 -- intake: no-transaction
 -- Parks what the worker knows of every submission.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 CALL intake_archive.park_columns('medical_questionnaire_submissions', 'submissions_003',
     '{revision, attempts, next_attempt_at, processed_at, failure_reason, questionnaire_id, questionnaire_version, contradictions}',
@@ -11,7 +11,7 @@ DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_claim_again;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_created;
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_failed;
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('medical_questionnaire_submissions');

@@ -1,7 +1,7 @@
 -- intake: no-transaction
 -- What the worker needs to know of a submission, and the indexes that its claim and the staff's
 -- lists read.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('medical_questionnaire_submissions');
@@ -15,6 +15,10 @@ ALTER TABLE medical_questionnaire_submissions
     ADD COLUMN IF NOT EXISTS questionnaire_id text,
     ADD COLUMN IF NOT EXISTS questionnaire_version text,
     ADD COLUMN IF NOT EXISTS contradictions jsonb NOT NULL DEFAULT '[]';
+COMMIT;
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('medical_questionnaire_submissions');
 COMMENT ON COLUMN medical_questionnaire_submissions.revision IS
     'Which content of this booking the row holds; the first is 1';
 COMMENT ON COLUMN medical_questionnaire_submissions.attempts IS
@@ -48,4 +52,4 @@ CREATE INDEX CONCURRENTLY idx_submissions_created
 DROP INDEX CONCURRENTLY IF EXISTS idx_submissions_failed;
 CREATE INDEX CONCURRENTLY idx_submissions_failed
     ON medical_questionnaire_submissions (created_at, id) WHERE status = 'failed';
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';

@@ -1,6 +1,6 @@
 -- intake: no-transaction
 -- The earlier contents of a booking's submission.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 BEGIN;
 SELECT intake_archive.restore_table('submission_revisions');

@@ -1,6 +1,6 @@
 -- intake: no-transaction
 -- Parks the sources of those answers that have one.
-SET lock_timeout = '20ms';
+SET lock_timeout = '15ms';
 
 CALL intake_archive.park_columns('medical_backgrounds', 'medical_backgrounds_005', '{answer_sources}',
     $$answer_sources <> '{}'$$);

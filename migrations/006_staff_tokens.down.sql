@@ -1,3 +1,3 @@
 -- Parks the table.
-SET LOCAL lock_timeout = '20ms';
+SET LOCAL lock_timeout = '15ms';
 ALTER TABLE staff_tokens SET SCHEMA intake_archive;

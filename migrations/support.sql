@@ -3,7 +3,8 @@
 --
 -- The rules that these helpers keep, because other programs write the same tables all the time:
 -- - A lock that hinders writers is asked for with a short lock_timeout: whoever has to queue
---   behind the request waits no longer than that. When it is not granted the step fails as a whole
+--   behind the request waits no longer than that and the few milliseconds for which it is held
+--   (so what needs no lock, comments for example, is done in other transactions). When it is not granted the step fails as a whole
 --   with lock_not_available, and is asked for again (by `intake migrate`, or by hand).
 -- - Rows are changed in pages, each a short transaction of its own.
 -- - All of it can be broken off anywhere and begun again.
@@ -22,7 +23,7 @@ COMMENT ON SCHEMA intake_archive IS
 -- To be called first in a transaction that alters `relation`. SHARE UPDATE EXCLUSIVE hinders no
 -- reader and no writer, but makes an autovacuum of the table give way after deadlock_timeout,
 -- which the short waits that follow never would.
-CREATE OR REPLACE FUNCTION intake_archive.prepare_to_alter(relation text, lock_timeout text DEFAULT '20ms')
+CREATE OR REPLACE FUNCTION intake_archive.prepare_to_alter(relation text, lock_timeout text DEFAULT '15ms')
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF to_regclass(relation) IS NOT NULL THEN
@@ -69,7 +70,7 @@ BEGIN
         page_began := clock_timestamp();
         LOOP
             BEGIN
-                PERFORM set_config('lock_timeout', '20ms', true);
+                PERFORM set_config('lock_timeout', '15ms', true);
                 EXECUTE statement USING first_id, next_id;
                 EXIT;
             EXCEPTION WHEN lock_not_available OR deadlock_detected OR unique_violation THEN
@@ -136,7 +137,7 @@ BEGIN
                        keep || '_update', relation, new_list, old_list, keep);
     END IF;
     COMMIT;
-    CALL intake_archive.for_each_page(relation, 1000, format(
+    CALL intake_archive.for_each_page(relation, 300, format(
         'INSERT INTO intake_archive.%I (id, %s) SELECT id, %s FROM %s AS live'
         ' WHERE id >= $1 AND ($2 IS NULL OR id < $2) AND (%s) ON CONFLICT (id) DO NOTHING',
         copy, column_list, column_list, relation, worth_keeping));
@@ -160,6 +161,7 @@ $$;
 CREATE OR REPLACE FUNCTION intake_archive.end_parking(relation text, archive text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    -- First, because it locks the table: a writer has that before its trigger locks the copy.
     PERFORM intake_archive.drop_keepers(relation, archive);
     IF to_regclass(format('intake_archive.%I', archive || '_unfinished')) IS NOT NULL THEN
         EXECUTE format('DROP TABLE IF EXISTS intake_archive.%I', archive);

@@ -15,7 +15,7 @@
 #include "intake/db/migration_files.h"
 #include "intake/db/sql_units.h"
 
-enum { BACKOFF_MIN_MS = 30, BACKOFF_MAX_MS = 1000, REPORT_AFTER_US = 5000000 };
+enum { BACKOFF_MIN_MS = 30, BACKOFF_MAX_MS = 250, REPORT_AFTER_US = 5000000 };
 
 /* How patient we have been so far. */
 struct patience {
@@ -228,7 +228,7 @@ static enum status run_in_transaction(struct connection *connection,
                                       const struct migrate_options *options, struct err *err)
 {
     AUTO(strbuf_finish) struct strbuf sql = {0};
-    strbuf_puts(&sql, "BEGIN; SET LOCAL lock_timeout = '20ms';\n");
+    strbuf_puts(&sql, "BEGIN; SET LOCAL lock_timeout = '15ms';\n");
     strbuf_append(&sql, (const char *)file->data, file->size);
     strbuf_printf(&sql, "\n;%s; COMMIT", record);
     if (sql.failed) {
