@@ -60,31 +60,28 @@ CREATE FUNCTION other_program.write(OUT longest_ms float8, OUT noise_ms float8)
 LANGUAGE plpgsql AS $$
 DECLARE
     number bigint := 1000000 + nextval('other_program.numbers');
-    t timestamptz := clock_timestamp();
-    new_user uuid;
-    new_profile uuid;
-    old_user uuid;
+    some_user uuid := (SELECT id FROM users WHERE id >= gen_random_uuid() ORDER BY id LIMIT 1);
+    t timestamptz;
+    statement text;
 BEGIN
-    INSERT INTO other_program.control (number) VALUES (number);
-    noise_ms := other_program.elapsed_ms(t);
-    t := clock_timestamp();
-    INSERT INTO users (phone_number, name) VALUES ('+1555' || number, 'New') RETURNING id INTO new_user;
-    longest_ms := other_program.elapsed_ms(t);
-    t := clock_timestamp();
-    INSERT INTO patient_profiles (user_id, name, phone, email)
-    VALUES (new_user, 'New', '+1555' || number, 'new' || number || '@example.com')
-    RETURNING id INTO new_profile;
-    longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
-    t := clock_timestamp();
-    INSERT INTO medical_backgrounds (patient_profile_id) VALUES (new_profile);
-    longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
-    SELECT id INTO old_user FROM users WHERE id >= gen_random_uuid() ORDER BY id LIMIT 1;
-    t := clock_timestamp();
-    UPDATE users SET name = 'Changed' WHERE id = old_user;
-    longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
-    t := clock_timestamp();
-    UPDATE patient_profiles SET location = 'Changed' WHERE user_id = old_user;
-    longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
+    longest_ms := 0;
+    noise_ms := 0;
+    FOREACH statement IN ARRAY ARRAY[
+        'INSERT INTO users (phone_number, name) VALUES (''+1555'' || $1, ''New'')',
+        'INSERT INTO patient_profiles (user_id, name, phone, email)'
+        ' SELECT id, name, phone_number, ''new'' || $1 || ''@example.com'' FROM users WHERE phone_number = ''+1555'' || $1',
+        'INSERT INTO medical_backgrounds (patient_profile_id) SELECT p.id FROM users u'
+        ' JOIN patient_profiles p ON p.user_id = u.id WHERE u.phone_number = ''+1555'' || $1',
+        'UPDATE users SET name = ''Changed'' WHERE id = $2',
+        'UPDATE patient_profiles SET location = ''Changed'' WHERE user_id = $2'
+    ] LOOP
+        t := clock_timestamp();
+        EXECUTE statement USING number, some_user;
+        longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
+        t := clock_timestamp();
+        EXECUTE 'INSERT INTO other_program.control (number) VALUES ($1)' USING number;
+        noise_ms := greatest(noise_ms, other_program.elapsed_ms(t));
+    END LOOP;
 END $$;
 """
 

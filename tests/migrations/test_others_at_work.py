@@ -17,23 +17,25 @@ HOLD_TABLE = "SELECT FROM patient_profiles LIMIT 1"
 HOLD_ROW = "UPDATE users SET name = name WHERE phone_number = '+905320000002'"
 
 
-def measure_writers(migrate, database, *arguments):
-    with LegacyWriters(database) as writers:
-        migrate(database, *arguments)
-        writers.wait_for_writes(20)
-    return writers.longest_ms, writers.noise_ms
+def nobody_waited(measure):
+    """Whether no writer waited for 50 ms, the promise; `measure` gives one or more LegacyWriters.
+
+    The noise is what the machine took then for a table that nobody else touches. A second chance,
+    because it can be busy with one and not the other.
+    """
+    return any(all(writers.longest_ms < 50 + writers.noise_ms for writers in measure()) for _ in range(2))
 
 
 def test_other_writers_never_wait_and_never_fail(migrate, postgres, legacy_template):
-    """50 ms is the promise. The noise is what the same machine took, then, for a table of their own."""
-    for last_chance in (False, True):
+    def measure():
         database = postgres.create_database(legacy_template)
-        waits = {" ".join(arguments): measure_writers(migrate, database, *arguments)
-                 for arguments in (("up",), ("down", "--to", "0"), ("up",))}
+        for arguments in (["up"], ["down", "--to", "0"], ["up"]):
+            with LegacyWriters(database) as writers:
+                migrate(database, *arguments)
+                writers.wait_for_writes(20)
+            yield writers
         database.drop()
-        if all(longest < 50 + noise for longest, noise in waits.values()):
-            return
-    assert not last_chance, f"longest wait and noise in ms: {waits}"
+    assert nobody_waited(measure)
 
 
 @pytest.mark.parametrize("hold", [HOLD_TABLE, HOLD_ROW])
@@ -65,25 +67,31 @@ def test_a_page_gives_way_to_a_locked_row(migrate, legacy):
                 " 'UPDATE users SET name = ''x'' WHERE id >= $1 AND ($2 IS NULL OR id < $2)')")
         with legacy.connect("legacy") as idle, idle.transaction():
             idle.execute(HOLD_ROW)
-            with LegacyWriters(legacy) as writers:
-                with pytest.raises(psycopg.Error) as raised:
+
+            def measure():
+                with LegacyWriters(legacy) as writers, pytest.raises(psycopg.Error) as raised:
                     connection.execute(call)
-            assert raised.value.sqlstate == "ITK01"
-            assert writers.longest_ms < 50 + writers.noise_ms
+                assert raised.value.sqlstate == "ITK01"
+                yield writers
+            assert nobody_waited(measure)
         done = legacy.value("SELECT count(*) FROM users WHERE name = 'x'")
         assert 0 <= done < ROWS, "what was committed stays, the rest was not touched"
         connection.execute(call)
     assert legacy.query("SELECT id FROM users WHERE name IS DISTINCT FROM 'x'") == []
 
 
-def test_writers_do_not_wait_behind_a_step_that_waits(migrate, legacy):
-    for arguments in (["up"], ["down", "--to", "0"]):
+@pytest.mark.parametrize("arguments", [["up"], ["down", "--to", "0"]])
+def test_writers_do_not_wait_behind_a_step_that_waits(migrate, legacy, arguments):
+    if arguments != ["up"]:
+        migrate(legacy, "up")
+
+    def measure():
         with legacy.connect("legacy") as idle, idle.transaction(), LegacyWriters(legacy) as writers:
             idle.execute(HOLD_TABLE)
             migrate(legacy, *arguments, "--wait", "2", code=2)
             writers.wait_for_writes(5)
-        assert writers.longest_ms < 50 + writers.noise_ms
-        migrate(legacy, *arguments)
+        yield writers
+    assert nobody_waited(measure)
 
 
 def test_what_is_written_while_a_step_back_is_at_work_is_kept(migrate, start_migrate, legacy):
