@@ -27,11 +27,11 @@ static void test_text_that_is_no_number_is_not_read(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "",     "-",         "+1",
-        "01",   "1.",        ".5",
-        "1e",   "1e+",       "0x1",
-        "1 ",   " 1",        "1,5",
-        "NaN",  "--1",       "1.5.",
+        "",     "-",      "+1",
+        "01",   "1.",     ".5",
+        "1e",   "1e+",    "0x1",
+        "1 ",   " 1",     "1,5",
+        "NaN",  "--1",    "1.5.",
         "1e5.", "1e1001", "12345678901234567890123456789012345678901", /* 41 digits */
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
