@@ -20,18 +20,21 @@ struct connection {
     char sqlstate[SQLSTATE_SIZE];
 };
 
+/* What is acknowledged is on disk, whatever the database's own setting. */
+#define DURABLE_SQL                                                                                \
+    "SELECT set_config('synchronous_commit', 'on', false)"                                         \
+    " WHERE current_setting('synchronous_commit') = 'off'"
+
+const char connection_durable_setup[] = DURABLE_SQL;
+
 /*
  * The planner knows nothing of how full the tables will be when a prepared statement runs for the
  * millionth time: it shall always take the indexes, row by row.
  */
-const char connection_batch_setup[] =
-    "SET plan_cache_mode = force_generic_plan;"
-    "SET enable_seqscan = off;"
-    "SET enable_hashjoin = off;"
-    "SET enable_mergejoin = off;"
-    /* An acknowledged submission is on disk, whatever the database's own setting. */
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'";
+const char connection_batch_setup[] = "SET plan_cache_mode = force_generic_plan;"
+                                      "SET enable_seqscan = off;"
+                                      "SET enable_hashjoin = off;"
+                                      "SET enable_mergejoin = off;" DURABLE_SQL;
 
 struct connection *connection_create(const struct connection_options *options)
 {

@@ -106,6 +106,7 @@ static enum status start_executor(struct app *app, struct err *err)
         .connection =
             connection_options(app, "intake executor", app->config.database.statement_timeout_ms),
     };
+    options.connection.setup = connection_durable_setup;
     options.connection.prepared = executor_statements(&options.connection.prepared_count);
     return executor_create(&options, &app->executor, err);
 }

@@ -261,6 +261,30 @@ def test_a_draft_survives_the_daemon(intake, drafts, start_intake):
     assert again.get().json()["answers"] == {"a": 1}
 
 
+def test_a_draft_survives_the_database_whatever_its_settings(start_intake, postgres, database):
+    """An acknowledged draft is on disk, even where commits need not be."""
+    database.query(f"ALTER ROLE intake IN DATABASE {database.name} SET synchronous_commit = off")
+    with postgres.connect("postgres") as server:
+        server.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        server.execute("SELECT pg_reload_conf()")
+    client = start_intake({**OPTIONS, "worker.enabled": "false"}).client()
+    drafts = Drafts(client, fresh_booking())
+    try:
+        assert drafts.put({"a": 1}).status_code == 201
+        body = minimal()
+        assert client.submit(body).status_code == 201
+        last = Drafts(client, fresh_booking())
+        assert last.put({"a": 2}).status_code == 201
+        postgres.kill()
+    finally:
+        postgres.start()
+        with postgres.connect("postgres") as server:
+            server.execute("ALTER SYSTEM RESET wal_writer_delay")
+            server.execute("SELECT pg_reload_conf()")
+    assert database.value("SELECT count(*) FROM submission_drafts") == 2
+    assert database.submission(body["booking_uid"])
+
+
 def test_a_draft_is_json_to_the_letter(drafts):
     drafts.put({"attendee_name": "Gülşen \"Ö\" \\ \u2028 😀"})
     assert json.loads(drafts.get().text)["answers"] == {"attendee_name": "Gülşen \"Ö\" \\ \u2028 😀"}

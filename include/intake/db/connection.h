@@ -45,6 +45,9 @@ struct connection_options {
  */
 extern const char connection_batch_setup[];
 
+/* The setup of connections whose writes are acknowledged to somebody: durable. */
+extern const char connection_durable_setup[];
+
 /* Parameters of a prepared statement, in libpq's parallel arrays. */
 struct parameters {
     const char *const *values;
