@@ -4,7 +4,7 @@ import copy
 import random
 
 from intake_harness.bodies import full
-from test_fhir import found, outcome, post, response
+from intake_harness.fhir import found, outcome, post, response
 
 SEED = 7
 ROUNDS = 400

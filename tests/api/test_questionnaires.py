@@ -11,7 +11,8 @@ from intake_harness.bodies import minimal
 from intake_harness.daemon import ROOT
 
 SHIPPED = os.path.join(ROOT, "config", "questionnaires")
-NAMES = sorted(name.removesuffix(".json") for name in os.listdir(SHIPPED))
+NAMES = sorted(name.removesuffix(".json") for name in os.listdir(SHIPPED)
+               if name.endswith(".json"))
 
 
 def file_bytes(name):
