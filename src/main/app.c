@@ -222,7 +222,7 @@ void app_stop(struct app *app)
                         LOG_NUMBER("limit_ms", limit_ms));
         }
     }
-    worker_stop(app->worker); /* it looks at the lanes, and they wake it to their end */
+    worker_stop(app->worker);        /* it looks at the lanes, and they wake it to their end */
     executor_destroy(app->executor); /* a post with a token goes through it to the lanes */
     lanes_destroy(app->lanes);
     if (app->server != NULL) {
