@@ -153,90 +153,6 @@ static enum status fail_to_connect(struct connection *connection, struct err *er
     return err_set(err, STATUS_UNAVAILABLE, "cannot connect to PostgreSQL: %s", message);
 }
 
-static enum status connect_link(struct connection *connection, struct err *err)
-{
-    char timeout[24];
-    snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
-    /* The conninfo comes last of those it may override, first of those it may not. */
-    const char *const keywords[] = {
-        "keepalives_idle", "keepalives_interval", "keepalives_count", "connect_timeout",
-        "dbname",          "application_name",    "client_encoding",  NULL,
-    };
-    const char *const values[] = {
-        "10",
-        "5",
-        "3",
-        timeout,
-        connection->options.conninfo,
-        connection->options.application_name,
-        "UTF8",
-        NULL,
-    };
-    connection->pg = PQconnectdbParams(keywords, values, 1);
-    if (connection->pg == NULL) {
-        return err_no_memory(err);
-    }
-    if (PQstatus(connection->pg) != CONNECTION_OK) {
-        return fail_to_connect(connection, err);
-    }
-    PQsetNoticeReceiver(connection->pg, take_notice, connection);
-    return STATUS_OK;
-}
-
-static enum status prepare_all(struct connection *connection, struct err *err)
-{
-    char settings[256];
-    snprintf(settings, sizeof settings,
-             "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
-             "SET jit = off; SET standard_conforming_strings = on",
-             connection->options.statement_timeout_ms);
-    const char *const setups[] = {settings, connection->options.setup};
-    for (size_t i = 0; i < ARRAY_LENGTH(setups); i++) {
-        AUTO_RESULT PGresult *result = NULL;
-        if (setups[i] == NULL) {
-            continue;
-        }
-        const enum status status = connection_run(connection, setups[i], 0, &result, err);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    for (size_t i = 0; i < connection->options.prepared_count; i++) {
-        const struct statement_list *list = &connection->options.prepared[i];
-        for (size_t k = 0; k < list->count; k++) {
-            const struct statement *statement = &list->statements[k];
-            AUTO_RESULT PGresult *result =
-                PQprepare(connection->pg, statement->name, statement->sql, 0, NULL);
-            if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-                (void)fail_from_result(connection, result, err);
-                return err_prefix(err, "preparing %s", statement->name);
-            }
-        }
-    }
-    return STATUS_OK;
-}
-
-enum status connection_ensure(struct connection *connection, struct err *err)
-{
-    if (connection->pg != NULL && PQstatus(connection->pg) == CONNECTION_OK) {
-        return STATUS_OK;
-    }
-    connection_reset(connection);
-    connection->sqlstate[0] = '\0';
-    enum status status = connect_link(connection, err);
-    if (status == STATUS_OK) {
-        status = prepare_all(connection, err);
-    }
-    if (status != STATUS_OK) {
-        connection_reset(connection);
-    }
-    /* Nothing was written yet, so nothing can be unknown. */
-    if (status == STATUS_UNKNOWN && err != NULL) {
-        err->status = STATUS_UNAVAILABLE;
-    }
-    return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
-}
-
 /* Waits for the socket until the deadline; false when that passed. */
 static bool wait_for_socket(PGconn *pg, short events, int64_t deadline_us)
 {
@@ -324,6 +240,109 @@ static enum status sent(struct connection *connection, int was_sent, int64_t dea
         return err_set(err, STATUS_UNAVAILABLE, "the connection to PostgreSQL was lost");
     }
     return finish_statement(connection, deadline_us, ret_result, err);
+}
+
+static enum status connect_link(struct connection *connection, struct err *err)
+{
+    char timeout[24];
+    snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
+    /* The conninfo comes last of those it may override, first of those it may not. */
+    const char *const keywords[] = {
+        "keepalives_idle", "keepalives_interval", "keepalives_count", "connect_timeout",
+        "dbname",          "application_name",    "client_encoding",  NULL,
+    };
+    const char *const values[] = {
+        "10",
+        "5",
+        "3",
+        timeout,
+        connection->options.conninfo,
+        connection->options.application_name,
+        "UTF8",
+        NULL,
+    };
+    connection->pg = PQconnectdbParams(keywords, values, 1);
+    if (connection->pg == NULL) {
+        return err_no_memory(err);
+    }
+    if (PQstatus(connection->pg) != CONNECTION_OK) {
+        return fail_to_connect(connection, err);
+    }
+    PQsetNoticeReceiver(connection->pg, take_notice, connection);
+    return STATUS_OK;
+}
+
+/* Bounded like the connecting itself: a server that stops in the middle shall not hold a thread. */
+static enum status prepare_all(struct connection *connection, struct err *err)
+{
+    const long timeout_s = connection->options.connect_timeout_s;
+    const int64_t deadline_us = timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
+    char settings[256];
+    snprintf(settings, sizeof settings,
+             "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
+             "SET jit = off; SET standard_conforming_strings = on",
+             connection->options.statement_timeout_ms);
+    const char *const setups[] = {settings, connection->options.setup};
+    for (size_t i = 0; i < ARRAY_LENGTH(setups); i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        if (setups[i] == NULL) {
+            continue;
+        }
+        const enum status status = connection_run(connection, setups[i], deadline_us, &result, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < connection->options.prepared_count; i++) {
+        const struct statement_list *list = &connection->options.prepared[i];
+        for (size_t k = 0; k < list->count; k++) {
+            const struct statement *statement = &list->statements[k];
+            AUTO_RESULT PGresult *result = NULL;
+            connection->warned = false;
+            const int was_sent =
+                PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL);
+            if (sent(connection, was_sent, deadline_us, &result, err) != STATUS_OK) {
+                return err_prefix(err, "preparing %s", statement->name);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Whether an idle link still stands: the server says good-bye, or nothing, before it closes one. */
+static bool is_alive(PGconn *pg)
+{
+    while (pg != NULL && PQstatus(pg) == CONNECTION_OK) {
+        struct pollfd look = {.fd = PQsocket(pg), .events = POLLIN};
+        if (poll(&look, 1, 0) <= 0) {
+            return true;
+        }
+        if (PQconsumeInput(pg) == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+enum status connection_ensure(struct connection *connection, struct err *err)
+{
+    if (is_alive(connection->pg)) {
+        return STATUS_OK;
+    }
+    connection_reset(connection);
+    connection->sqlstate[0] = '\0';
+    enum status status = connect_link(connection, err);
+    if (status == STATUS_OK) {
+        status = prepare_all(connection, err);
+    }
+    if (status != STATUS_OK) {
+        connection_reset(connection);
+    }
+    /* Nothing was written yet, so nothing can be unknown. */
+    if (status == STATUS_UNKNOWN && err != NULL) {
+        err->status = STATUS_UNAVAILABLE;
+    }
+    return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
 }
 
 enum status connection_execute(struct connection *connection, const char *statement,

@@ -115,6 +115,16 @@ def test_while_postgresql_is_away_posts_are_503(start_intake, postgres, staff_to
     eventually(lambda: staff.look_up(body["booking_uid"]).status_code == 200)
 
 
+def test_the_first_look_up_after_a_restart_of_postgresql_is_answered(start_intake, postgres, staff_token):
+    intake = start_intake({"executor.count": 1})
+    body, staff = full(), intake.client(staff_token)
+    assert intake.client().submit(body).status_code == 201
+    for mode in ("fast", "immediate"):
+        assert staff.look_up(body["booking_uid"]).status_code == 200
+        postgres.restart(mode)
+        assert staff.look_up(body["booking_uid"]).status_code == 200, mode
+
+
 @pytest.mark.threaded
 def test_kill_9_under_load_loses_nothing_acknowledged(start_intake, database):
     intake = start_intake(FAST)
