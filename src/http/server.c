@@ -231,9 +231,8 @@ void server_quiesce(struct server *server)
     server->quiesced = true;
     atomic_store(&server->dispatch.draining, true);
     (void)MHD_quiesce_daemon(server->daemon);
-    if (server->listen_fd_is_ours) {
-        (void)close(server->listen_fd);
-        server->listen_fd = -1;
+    if (server->listen_fd_is_ours) { /* closed later: a thread may be about to accept from it */
+        (void)shutdown(server->listen_fd, SHUT_RDWR);
     }
 }
 

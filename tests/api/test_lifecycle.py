@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+import requests
 
 from intake_harness.bodies import full, minimal
 from intake_harness.client import RawConnection
@@ -164,3 +165,30 @@ def test_start_to_ready_is_quick(start_intake):
     started = time.monotonic()
     intake.start()
     assert time.monotonic() - started < 2.0
+
+
+@pytest.mark.threaded
+def test_an_end_under_load_with_several_http_threads(start_intake):
+    """None of them may still be accepting from a descriptor that is closed and given anew."""
+    intake = start_intake({"http.threads": 2})
+    stop = threading.Event()
+
+    def post():
+        while not stop.is_set():
+            try:
+                requests.post(intake.base + "/v1/submissions", json=minimal(), timeout=20)
+            except requests.RequestException:
+                stop.wait(0.01)
+
+    threads = [threading.Thread(target=post) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        for count in range(1, 5):
+            eventually(lambda: intake.database.value(
+                "SELECT count(*) FROM medical_questionnaire_submissions") >= 30 * count)
+            intake.restart()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
