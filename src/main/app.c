@@ -20,6 +20,7 @@
 #include "intake/domain/submission.h"
 #include "intake/http/server.h"
 #include "intake/worker/monitor.h"
+#include "intake/worker/sealer.h"
 #include "intake/worker/worker.h"
 
 static struct connection_options connection_options(const struct app *app, const char *name,
@@ -148,6 +149,14 @@ static enum status start_worker(struct app *app, struct err *err)
     return app->config.worker.enabled ? worker_start(app->worker, &options, err) : STATUS_OK;
 }
 
+static enum status start_sealer(struct app *app, struct err *err)
+{
+    const struct connection_options options =
+        connection_options(app, "intake sealer", app->config.database.statement_timeout_ms);
+    return app->config.worker.enabled ? sealer_create(&options, app->metrics, &app->sealer, err)
+                                      : STATUS_OK;
+}
+
 static enum status start_server(struct app *app, int inherited_fd, struct err *err)
 {
     app->services.config = &app->config;
@@ -177,6 +186,7 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     status = status == STATUS_OK ? start_executor(app, err) : status;
     status = status == STATUS_OK ? start_submissions(app, err) : status;
     status = status == STATUS_OK ? start_worker(app, err) : status;
+    status = status == STATUS_OK ? start_sealer(app, err) : status;
     status = status == STATUS_OK ? start_server(app, inherited_fd, err) : status;
     if (status == STATUS_OK) {
         monitor_wait(app->monitor);
@@ -225,6 +235,7 @@ void app_stop(struct app *app)
     worker_stop(app->worker);        /* it looks at the lanes, and they wake it to their end */
     executor_destroy(app->executor); /* a post with a token goes through it to the lanes */
     lanes_destroy(app->lanes);
+    sealer_destroy(app->sealer); /* with what the executor did last */
     if (app->server != NULL) {
         server_stop(app->server);
     }

@@ -12,6 +12,7 @@ struct executor;
 struct lanes;
 struct metrics;
 struct monitor;
+struct sealer;
 struct server;
 struct submission_service;
 struct worker;
@@ -28,6 +29,7 @@ struct app {
     struct submission_service *submissions;
     struct worker *worker;
     struct monitor *monitor;
+    struct sealer *sealer;
     struct health_check checks[APP_CHECKS];
     struct http_services services;
     struct app_gauges *gauges;

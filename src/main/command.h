@@ -13,6 +13,7 @@ struct statement_list;
 enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_UNUSABLE = 2 };
 
 /* argv[0] is the subcommand's name. */
+int cmd_audit(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_questionnaire(int argc, char **argv);

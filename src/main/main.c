@@ -32,6 +32,7 @@ static const struct {
     {"migrate", cmd_migrate, "bring the database's schema up, down, or tell where it is"},
     {"questionnaire", cmd_questionnaire, "check a questionnaire, and answers to it"},
     {"token", cmd_token, "create, list and revoke tokens of staff and programs"},
+    {"audit", cmd_audit, "verify the audit log, and list who has seen a booking"},
     {"link", cmd_link, "print the link to a booking's questionnaire"},
     {"config", cmd_config, "print every configuration key with its default"},
     {"version", cmd_version, "print the version"},

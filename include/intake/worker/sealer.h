@@ -1,0 +1,22 @@
+/*
+ * The sealer: a thread that seals the audit about every second (store_seal.h says what that
+ * proves), and tells the log the newest seal at its start and every hour. Any number of instances
+ * may have one.
+ */
+#ifndef INTAKE_WORKER_SEALER_H
+#define INTAKE_WORKER_SEALER_H
+
+#include "intake/core/err.h"
+#include "intake/db/connection.h"
+
+struct metrics;
+struct sealer;
+
+/* Starts the thread. Main thread, as what follows. */
+enum status sealer_create(const struct connection_options *connection, struct metrics *metrics,
+                          struct sealer **ret_sealer, struct err *err);
+
+/* Seals what is there once more, and ends. NULL is accepted. */
+void sealer_destroy(struct sealer *sealer);
+
+#endif

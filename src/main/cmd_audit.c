@@ -1,0 +1,250 @@
+/* `intake audit`: verify the chain of seals, seal, and list who has seen a booking. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/core/text.h"
+#include "intake/db/audit.h"
+#include "intake/db/connection.h"
+#include "intake/db/store_audit.h"
+#include "intake/db/store_seal.h"
+
+static const char usage[] =
+    "audit [--config FILE] verify [--head NUMBER:HASH]\n"
+    "       intake audit [--config FILE] seal\n"
+    "       intake audit [--config FILE] list --booking UID [--since TIME] [--until TIME]\n"
+    "                    [--reason TEXT]\n"
+    "\n"
+    "verify tells whether every sealed row of the audit is there as it was written: 0 yes, 1 no,\n"
+    "and then which is not. With --head also whether a seal is there that was noted elsewhere:\n"
+    "without it, nobody can tell that the newest rows and their seals were cut off together.\n"
+    "seal does by hand what the service does every second.\n"
+    "list tells who has seen or changed what belongs to a booking, oldest first.";
+
+struct options {
+    const char *config;
+    const char *head;
+    const char *reason;
+    struct audit_filter filter;
+};
+
+/* "12:3f…" */
+static bool read_head(const char *text, struct audit_head *ret_head)
+{
+    char number[24];
+    const char *colon = strchr(text, ':');
+    long value;
+    if (colon == NULL || (size_t)(colon - text) >= sizeof number ||
+        strspn(colon + 1, "0123456789abcdef") != AUDIT_HASH_SIZE - 1 ||
+        colon[AUDIT_HASH_SIZE] != '\0') {
+        return false;
+    }
+    memcpy(number, text, (size_t)(colon - text));
+    number[colon - text] = '\0';
+    if (!text_to_long(number, 1, INT64_MAX, &value)) {
+        return false;
+    }
+    ret_head->number = value;
+    memcpy(ret_head->hash, colon + 1, AUDIT_HASH_SIZE);
+    return true;
+}
+
+static void print_unsealed(const struct audit_report *report)
+{
+    char since[RFC3339_SIZE];
+    if (report->unsealed == 0) {
+        puts("every row is sealed");
+        return;
+    }
+    clock_rfc3339(report->unsealed_since_us, since);
+    printf("%" PRId64 " rows are not sealed yet, the oldest of %s\n", report->unsealed, since);
+}
+
+/* What is wrong, on standard error. */
+static void print_fault(const struct audit_report *report)
+{
+    switch (report->fault) {
+    case AUDIT_INTACT:
+        break;
+    case AUDIT_ROW_ALTERED:
+        fprintf(stderr, "intake: row %" PRId64 " of audit_log was altered (seal %" PRId64 ")\n",
+                report->bad_row, report->bad_seal);
+        break;
+    case AUDIT_ROW_REMOVED:
+        fprintf(stderr, "intake: row %" PRId64 " of audit_log was removed (seal %" PRId64 ")\n",
+                report->bad_row, report->bad_seal);
+        break;
+    case AUDIT_ROW_ADDED:
+        fprintf(stderr,
+                "intake: row %" PRId64 " of audit_log is among sealed ones and under no "
+                "seal: it was added later\n",
+                report->bad_row);
+        break;
+    case AUDIT_SEAL_WRONG:
+        fprintf(stderr,
+                "intake: seal %" PRId64 " of audit_seals does not fit: it, or the one "
+                "before it, was altered or removed\n",
+                report->bad_seal);
+        break;
+    case AUDIT_HEAD_WRONG:
+        fprintf(stderr,
+                "intake: there is no seal %" PRId64 " with that hash: rows were cut off, "
+                "or the chain was made anew\n",
+                report->bad_seal);
+        break;
+    }
+}
+
+static int verify(struct connection *connection, const struct options *options)
+{
+    struct err err = {0};
+    struct audit_head known;
+    struct audit_report report;
+    if (options->head != NULL && !read_head(options->head, &known)) {
+        return command_usage(usage);
+    }
+    if (audit_verify(connection, options->head != NULL ? &known : NULL, &report, &err) !=
+        STATUS_OK) {
+        return command_fail(&err);
+    }
+    if (report.fault != AUDIT_INTACT) {
+        print_fault(&report);
+        return EXIT_NO;
+    }
+    printf("%" PRId64 " rows under %" PRId64 " seals are as they were written\n", report.rows,
+           report.seals);
+    print_unsealed(&report);
+    if (report.head.number > 0) {
+        printf("head %" PRId64 ":%s\n", report.head.number, report.head.hash);
+    }
+    return EXIT_DONE;
+}
+
+static int seal(struct connection *connection)
+{
+    struct err err = {0};
+    int64_t rows = AUDIT_SEAL_ROWS;
+    int64_t all = 0;
+    while (rows >= AUDIT_SEAL_ROWS) {
+        if (audit_seal(connection, &rows, &err) != STATUS_OK) {
+            return command_fail(&err);
+        }
+        all += rows;
+    }
+    printf("%" PRId64 " rows were sealed\n", all);
+    return EXIT_DONE;
+}
+
+static void print_line(void *context, const struct audit_line *line)
+{
+    char at[RFC3339_SIZE];
+    (void)context;
+    clock_rfc3339(line->occurred_at_us, at);
+    printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", at, line->action, line->actor,
+           *line->client != '\0' ? line->client : "-", line->request_id,
+           *line->reason != '\0' ? line->reason : "-");
+}
+
+static int list(struct connection *connection, const struct options *options)
+{
+    struct err err = {0};
+    struct command_actor who;
+    if (options->filter.booking_uid == NULL) {
+        return command_usage(usage);
+    }
+    if (command_actor(options->reason, &who, &err) != STATUS_OK) {
+        return command_fail(&err);
+    }
+    const struct audit_actor actor = command_audit_actor(&who);
+    printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", "TIME", "ACTION", "ACTOR", "CLIENT",
+           "REQUEST", "REASON");
+    return audit_list(connection, &actor, &options->filter, print_line, NULL, &err) == STATUS_OK
+               ? EXIT_DONE
+               : command_fail(&err);
+}
+
+static int run(struct connection *connection, const char *action, const struct options *options)
+{
+    if (text_equal(action, "verify")) {
+        return verify(connection, options);
+    }
+    if (text_equal(action, "seal")) {
+        return seal(connection);
+    }
+    return list(connection, options);
+}
+
+static const struct statement_list *statements_of(const char *action)
+{
+    if (text_equal(action, "verify")) {
+        return &audit_verify_statements;
+    }
+    if (text_equal(action, "seal")) {
+        return &audit_seal_statements;
+    }
+    return text_equal(action, "list") ? &audit_statements : NULL;
+}
+
+/* False: the usage is to be shown; `*ret_code` says how that ends. */
+static bool read_options(int argc, char **argv, struct options *options, int *ret_code)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},  {"head", required_argument, NULL, 'n'},
+        {"booking", required_argument, NULL, 'b'}, {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},   {"reason", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},          {0},
+    };
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'n':
+            options->head = optarg;
+            break;
+        case 'b':
+            options->filter.booking_uid = optarg;
+            break;
+        case 's':
+            options->filter.since = optarg;
+            break;
+        case 'u':
+            options->filter.until = optarg;
+            break;
+        case 'w':
+            options->reason = optarg;
+            break;
+        default:
+            *ret_code = option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
+            return false;
+        }
+    }
+    *ret_code = EXIT_UNUSABLE;
+    return argc - optind == 1 && statements_of(argv[optind]) != NULL;
+}
+
+int cmd_audit(int argc, char **argv)
+{
+    struct options options = {0};
+    int code;
+    if (!read_options(argc, argv, &options, &code)) {
+        (void)command_usage(usage);
+        return code;
+    }
+    const char *action = argv[optind];
+    struct err err = {0};
+    AUTO(config_finish) struct config config = {0};
+    struct connection *connection = NULL;
+    if (config_load(options.config, &config, &err) != STATUS_OK ||
+        command_connect(&config, "intake audit", statements_of(action), &connection, &err) !=
+            STATUS_OK) {
+        return command_fail(&err);
+    }
+    code = run(connection, action, &options);
+    connection_destroy(connection);
+    return code;
+}
