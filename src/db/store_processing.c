@@ -42,11 +42,13 @@ static const struct statement statements[] = {
      "    ON s.id = c.id AND s.revision = c.revision AND s.attempts = c.attempts "
      "ORDER BY s.booking_uid "
      "FOR UPDATE OF s"},
-    {"processing_backgrounds", "SELECT patient_profile_id, deleted, medical_data, answer_sources "
-                               "FROM medical_backgrounds "
-                               "WHERE patient_profile_id = ANY ($1::uuid[]) "
-                               "ORDER BY patient_profile_id "
-                               "FOR UPDATE"},
+    {"processing_backgrounds", "SELECT b.patient_profile_id, b.deleted OR p.deleted,"
+                               "       b.medical_data, b.answer_sources "
+                               "FROM medical_backgrounds AS b "
+                               "JOIN patient_profiles AS p ON p.id = b.patient_profile_id "
+                               "WHERE b.patient_profile_id = ANY ($1::uuid[]) "
+                               "ORDER BY b.patient_profile_id "
+                               "FOR UPDATE OF b"},
     {"processing_write_backgrounds",
      "WITH w AS MATERIALIZED ("
      "    SELECT w.*"

@@ -183,6 +183,9 @@ static enum status read_backgrounds(struct connection *connection, struct batch 
         struct patient *patient = find_patient(batch, stored.profile_id);
         patient->background_stored = true;
         patient->background_deleted = stored.deleted;
+        if (stored.deleted) { /* nothing of it is shown, not even where it contradicts */
+            continue;
+        }
         status = background_init(&patient->background, read_object(stored.medical_data),
                                  read_object(stored.answer_sources), err);
     }

@@ -126,3 +126,22 @@ def test_two_new_people_with_one_phone_are_found_as_one(shared_intake, shared_cl
     assert database.profile(first["booking_uid"])["id"] == database.profile(second["booking_uid"])["id"]
     fields = {entry["field"] for entry in database.submission(second["booking_uid"])["contradictions"]}
     assert {"attendee_name", "attendee_email"} <= fields
+
+
+def test_nothing_of_a_deleted_profile_is_shown(shared_intake, shared_client, shared_staff):
+    first = full(attendee_name="Old Name", allergies="none")
+    shared_client.submit(first)
+    shared_intake.wait_processed(first["booking_uid"])
+    shared_intake.database.query("UPDATE patient_profiles SET deleted = true WHERE email = %s",
+                                 (first["attendee_email"],))
+    second = full(attendee_email=first["attendee_email"], attendee_name="New Name",
+                  allergies="yes", allergies_details="Latex")
+    assert shared_client.submit(second).status_code == 201
+    shared_intake.database.query("UPDATE users SET name = NULL WHERE email = %s", (first["attendee_email"],))
+    third = {**second, "booking_uid": fresh_booking()}
+    assert shared_client.submit(third).status_code == 201
+    shared_intake.wait_processed(second["booking_uid"], third["booking_uid"])
+    found = shared_staff.look_up(third["booking_uid"]).json()
+    assert (found["patient"], found["medical_background"], found["contradictions"]) == (None, None, [])
+    flagged = shared_staff.look_up(second["booking_uid"]).json()["contradictions"]
+    assert [entry["field"] for entry in flagged] == ["attendee_name"], "the user's, who is not deleted"
