@@ -15,6 +15,7 @@
 enum {
     PAUSE_MS = 50,              /* before the database is tried again */
     CONFLICTS_MAX = 20,         /* with other writers, before an entry is given up */
+    LOCK_WAITS_MAX = 50,        /* of the deadline: how long a locked row may hold up a lane */
     PRESSED_BATCH = 4,          /* from this batch size on, entries come faster than one by one */
     PRESSED_FOR_US = 20 * 1000, /* and so it was this long ago at most */
 };
@@ -22,6 +23,7 @@ enum {
 struct lanes {
     struct lane_options options;
     struct connection_options connection;
+    char setup[512];
     struct metric *batch_size;
     struct metric *outcomes;
     struct metric *failures;
@@ -103,6 +105,20 @@ static size_t put_off_first(struct submission_write **writes, size_t count)
     return later;
 }
 
+/* Moves those who met another writer before to the front and counts them. */
+static size_t conflicting_first(struct submission_write **writes, size_t count)
+{
+    size_t conflicting = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (writes[i]->conflicts > 0) {
+            struct submission_write *swap = writes[conflicting];
+            writes[conflicting++] = writes[i];
+            writes[i] = swap;
+        }
+    }
+    return conflicting;
+}
+
 /* They are committed: lets go of their keys, then tells everyone. */
 static void settle_written(struct lanes *lanes, struct submission_write *const *writes,
                            size_t count)
@@ -174,6 +190,13 @@ static void put_off(struct lanes *lanes, struct submission_write **writes, size_
 static void write_entries(struct lane *lane, bool only_new, struct submission_write **writes,
                           size_t count);
 
+/* Whether one of them has so little time left that the queue is to decide about them. */
+static bool are_late(const struct lanes *lanes, struct submission_write *const *writes,
+                     size_t count)
+{
+    return first_deadline(writes, count) < clock_monotonic_us() + lanes->deadline_us / 4;
+}
+
 /*
  * What could not be written together is halved: the one that the database refuses, or that meets
  * another writer, costs its neighbours a few transactions and not one each.
@@ -181,13 +204,34 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
 static void write_halves(struct lane *lane, bool only_new, struct submission_write **writes,
                          size_t count, const struct err *err)
 {
-    if (count > 1) {
+    if (count > 1 && err->status == STATUS_RETRY && are_late(lane->lanes, writes, count)) {
+        return_to_queue(lane->lanes, writes, count);
+    } else if (count > 1) {
         write_entries(lane, only_new, writes, count / 2);
         write_entries(lane, only_new, writes + count / 2, count - count / 2);
     } else if (err->status == STATUS_RETRY) {
         put_off(lane->lanes, writes, 1);
     } else {
         settle_refused(lane->lanes, writes[0], err);
+    }
+}
+
+/*
+ * Writes what is not new. Who met another writer before goes alone and last: it may do so again,
+ * a row that is locked for long say, and the others shall not wait with it.
+ */
+static void write_known(struct lane *lane, struct submission_write **writes, size_t count)
+{
+    const size_t alone = conflicting_first(writes, count);
+    if (count > alone) {
+        write_entries(lane, false, writes + alone, count - alone);
+    }
+    for (size_t i = 0; i < alone; i++) {
+        if (are_late(lane->lanes, writes + i, alone - i)) {
+            return_to_queue(lane->lanes, writes + i, alone - i);
+            return;
+        }
+        write_entries(lane, false, writes + i, 1);
     }
 }
 
@@ -204,7 +248,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         const size_t later = put_off_first(writes, count);
         settle_written(lanes, writes + later, count - later);
         if (later > 0 && only_new) {
-            write_entries(lane, false, writes, later);
+            write_known(lane, writes, later);
         } else if (later > 0) {
             put_off(lanes, writes, later);
         }
@@ -342,7 +386,10 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     lanes->connection = options->connection;
     lanes->connection.prepared = &submission_write_statements;
     lanes->connection.prepared_count = 1;
-    lanes->connection.setup = connection_batch_setup;
+    const long lock_timeout_ms = options->deadline_ms / LOCK_WAITS_MAX;
+    snprintf(lanes->setup, sizeof lanes->setup, "%s; SET lock_timeout = %ld",
+             connection_batch_setup, lock_timeout_ms > 10 ? lock_timeout_ms : 10);
+    lanes->connection.setup = lanes->setup;
     lanes->deadline_us = options->deadline_ms * 1000;
     lane_queue_init(&lanes->queue);
     add_metrics(lanes, options->metrics);

@@ -123,3 +123,27 @@ def test_a_row_that_is_always_in_the_way_fails_only_its_own_submission(start_int
         replies = list(executor.map(repeat, clients, bodies))
     assert {reply.status_code for row in replies for reply in row} == {200}
     assert refused.result().status_code == 503
+
+
+def test_a_locked_row_holds_up_nobody_else(start_intake):
+    """Another program sits on a patient's row; the patient is told to try again, others see nothing."""
+    intake = start_intake({"worker.enabled": "false"})
+    locked = full()
+    known = [full() for _ in range(8)]
+    for body in (locked, *known):
+        assert intake.client().submit(body).status_code == 201
+    clients, other = [intake.client() for _ in known], intake.client()
+
+    def repeat(client, body):
+        return [client.submit(sent) for sent in (body, full(), body, full())]
+
+    with concurrent.futures.ThreadPoolExecutor(9) as executor:
+        with another_writer(intake.database) as writer:
+            writer.execute("SELECT FROM medical_questionnaire_submissions WHERE booking_uid = %s FOR UPDATE",
+                           (locked["booking_uid"],))
+            refused = executor.submit(other.submit, locked)
+            wait_blocked(intake.database)
+            replies = [reply for row in executor.map(repeat, clients, known) for reply in row]
+            assert [reply.status_code for reply in replies] == [200, 201] * 16
+            assert refused.result().status_code == 503
+    assert other.submit(locked).status_code == 200
