@@ -13,11 +13,11 @@
 #include "intake/db/store_submission.h"
 
 enum {
-    PAUSE_MS = 50,              /* before the database is tried again */
-    CONFLICTS_MAX = 20,         /* with other writers, before an entry is given up */
-    LOCK_WAITS_MAX = 50,        /* of the deadline: how long a locked row may hold up a lane */
-    PRESSED_BATCH = 4,          /* from this batch size on, entries come faster than one by one */
-    PRESSED_FOR_US = 20 * 1000, /* and so it was this long ago at most */
+    PAUSE_MS = 50,           /* before the database is tried again */
+    CONFLICTS_MAX = 20,      /* with other writers, before an entry is given up */
+    LOCK_WAITS_MAX = 50,     /* of the deadline: how long a locked row may hold up a lane */
+    PRESSED_BATCH = 4,       /* from this batch size on, entries come faster than one by one */
+    RECENTLY_US = 20 * 1000, /* what counts as now */
 };
 
 struct lanes {
@@ -33,8 +33,9 @@ struct lanes {
     pthread_cond_t pause;  /* for its time-out alone */
     struct lane_queue queue;
     bool stopping;
-    int64_t pressed_at_us;
-    int64_t lost_at_us; /* since when the database is of no use; 0: it is of use */
+    int64_t busy_at_us;    /* when a batch was taken last */
+    int64_t pressed_at_us; /* when a large one was */
+    int64_t lost_at_us;    /* since when the database is of no use; 0: it is of use */
     pthread_t *threads;
     size_t threads_count;
 };
@@ -304,6 +305,18 @@ static bool wait_for_work(struct lanes *lanes)
     return work;
 }
 
+/* Notes when batches are taken, for those who shall leave the database to the lanes. Mutex held. */
+static void note_load(struct lanes *lanes, size_t count)
+{
+    const int64_t now_us = clock_monotonic_us();
+    if (count > 0) {
+        lanes->busy_at_us = now_us;
+    }
+    if (count >= PRESSED_BATCH) {
+        lanes->pressed_at_us = now_us;
+    }
+}
+
 static void *run_lane(void *arg)
 {
     struct lanes *lanes = arg;
@@ -325,9 +338,7 @@ static void *run_lane(void *arg)
         struct submission_write *late = take_late(lanes);
         const size_t count =
             lane_queue_take(&lanes->queue, lane.batch, (size_t)lanes->options.batch_max);
-        if (count >= PRESSED_BATCH) {
-            lanes->pressed_at_us = clock_monotonic_us();
-        }
+        note_load(lanes, count);
         if (count == 0 && late == NULL && lanes->queue.first != NULL) {
             /* All that waits meets what is on its way, whose end wakes us. */
             pthread_cond_wait(&lanes->wake, &lanes->mutex);
@@ -463,10 +474,12 @@ size_t lanes_depth(struct lanes *lanes)
     return depth;
 }
 
-bool lanes_are_pressed(struct lanes *lanes)
+enum lane_load lanes_load(struct lanes *lanes)
 {
+    const int64_t since_us = clock_monotonic_us() - RECENTLY_US;
     pthread_mutex_lock(&lanes->mutex);
-    const bool pressed = clock_monotonic_us() - lanes->pressed_at_us < PRESSED_FOR_US;
+    const bool busy = lanes->busy_at_us > since_us;
+    const bool pressed = lanes->pressed_at_us > since_us;
     pthread_mutex_unlock(&lanes->mutex);
-    return pressed;
+    return pressed ? LANES_PRESSED : busy ? LANES_BUSY : LANES_IDLE;
 }

@@ -141,11 +141,15 @@ static void count(struct worker *worker, const struct processing_counts *counts)
     }
 }
 
-/* Whether patients need the database more than the backlog does. */
+/*
+ * Whether patients need the database more than the backlog does: under load all threads step back,
+ * while posts come one by one only the helpers.
+ */
 static bool steps_back(const struct worker_thread *thread)
 {
     const struct worker_options *options = &thread->worker->options;
-    return options->yield_age_ms > 0 && lanes_are_pressed(options->lanes) &&
+    const enum lane_load tolerated = thread->helps ? LANES_IDLE : LANES_BUSY;
+    return options->yield_age_ms > 0 && lanes_load(options->lanes) > tolerated &&
            clock_monotonic_us() - thread->caught_up_us < options->yield_age_ms * 1000;
 }
 

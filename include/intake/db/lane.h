@@ -50,7 +50,10 @@ enum status lanes_submit(struct lanes *lanes, struct submission_write *write, st
 /* Entries that wait. Any thread. */
 size_t lanes_depth(struct lanes *lanes);
 
-/* Whether entries come faster than one by one: others shall leave the database to the lanes. */
-bool lanes_are_pressed(struct lanes *lanes);
+/* What the lanes had to do just now: nothing, entries one by one, or more than that. */
+enum lane_load { LANES_IDLE, LANES_BUSY, LANES_PRESSED };
+
+/* Others shall leave the database to the lanes accordingly. Any thread. */
+enum lane_load lanes_load(struct lanes *lanes);
 
 #endif

@@ -23,7 +23,7 @@ struct worker_options {
     long count; /* threads, each with a connection */
     long poll_ms;
     long yield_age_ms;
-    struct lanes *lanes;                    /* asked whether they are pressed */
+    struct lanes *lanes;                    /* asked for their load */
     struct submission_service *submissions; /* asked for the questionnaires */
     struct metrics *metrics;                /* gets the worker's families */
 };
