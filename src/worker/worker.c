@@ -17,7 +17,8 @@
 #include "intake/domain/submission.h"
 
 enum {
-    GATHER_MS = 50,     /* from the first wake-up to the claim: a batch is cheaper than its parts */
+    GATHER_MS = 50, /* from the first wake-up to the claim: a batch is cheaper than its parts */
+    GENTLE_BATCH_MAX = 32,
     STEP_BACK_MS = 100, /* between looks at whether the lanes are still pressed */
     RECONNECT_MS = 500,
     EXPIRED_DRAFTS_MAX = 500, /* deleted together */
@@ -141,40 +142,57 @@ static void count(struct worker *worker, const struct processing_counts *counts)
     }
 }
 
-/*
- * Whether patients need the database more than the backlog does: under load all threads step back,
- * while posts come one by one only the helpers.
- */
-static bool steps_back(const struct worker_thread *thread)
+/* How much of the database a thread takes while patients post. */
+enum pace {
+    PACE_NONE,   /* nothing: posts come faster than one by one */
+    PACE_GENTLE, /* small batches with rests: a post alone hardly notices */
+    PACE_FULL,
+};
+
+/* The pace of this moment; what has waited too long is worked off whatever the load. */
+static enum pace choose_pace(const struct worker_thread *thread)
 {
     const struct worker_options *options = &thread->worker->options;
-    const enum lane_load tolerated = thread->helps ? LANES_IDLE : LANES_BUSY;
-    return options->yield_age_ms > 0 && lanes_load(options->lanes) > tolerated &&
-           clock_monotonic_us() - thread->caught_up_us < options->yield_age_ms * 1000;
+    const int64_t behind_us = clock_monotonic_us() - thread->caught_up_us;
+    if (behind_us >= options->yield_age_ms * 1000) {
+        return PACE_FULL;
+    }
+    switch (lanes_load(options->lanes)) {
+    case LANES_IDLE:
+        return PACE_FULL;
+    case LANES_BUSY:
+        return thread->helps ? PACE_NONE : PACE_GENTLE;
+    case LANES_PRESSED:
+        return PACE_NONE;
+    }
+    return PACE_FULL;
 }
 
 /* One run of each kind; `ret_more` tells that there is probably more. */
 static enum status run_once(struct worker_thread *thread, struct connection *connection,
-                            bool *ret_more, struct err *err)
+                            enum pace pace, bool *ret_more, struct err *err)
 {
     struct worker *worker = thread->worker;
     const struct questionnaire_set *questionnaires =
         submission_service_questionnaires(worker->options.submissions);
-    const struct processing_options *options = &worker->options.processing;
+    struct processing_options options = worker->options.processing;
+    if (pace == PACE_GENTLE && options.batch_max > GENTLE_BATCH_MAX) {
+        options.batch_max = GENTLE_BATCH_MAX;
+    }
     struct processing_counts fresh = {0};
     struct processing_counts again = {0};
-    enum status status = processing_run(connection, questionnaires, options, false, &fresh, err);
+    enum status status = processing_run(connection, questionnaires, &options, false, &fresh, err);
     if (status == STATUS_OK) {
         count(worker, &fresh);
-        status = processing_run(connection, questionnaires, options, true, &again, err);
+        status = processing_run(connection, questionnaires, &options, true, &again, err);
     }
     if (status == STATUS_OK) {
         count(worker, &again);
     }
-    if (fresh.claimed < (size_t)options->batch_max) {
+    if (fresh.claimed < (size_t)options.batch_max) {
         thread->caught_up_us = clock_monotonic_us();
     }
-    *ret_more = fresh.claimed == (size_t)options->batch_max || again.claimed > 0;
+    *ret_more = fresh.claimed == (size_t)options.batch_max || again.claimed > 0;
     return status;
 }
 
@@ -210,6 +228,12 @@ static void report(struct worker_thread *thread, enum status status, const struc
     thread->unreachable = status != STATUS_OK;
 }
 
+/* So long that the work since `begun_us` was a tenth of the time. */
+static long rest_ms(int64_t begun_us)
+{
+    return (long)((clock_monotonic_us() - begun_us) * 9 / 1000) + 1;
+}
+
 static void *run_thread(void *arg)
 {
     struct worker_thread *thread = arg;
@@ -218,8 +242,10 @@ static void *run_thread(void *arg)
     thread->caught_up_us = clock_monotonic_us();
     bool goes_on = connection != NULL && (!thread->helps || wait_for_work(thread, false));
     while (goes_on) {
-        atomic_store(&worker->alive_at_us, clock_monotonic_us());
-        if (steps_back(thread)) {
+        const int64_t begun_us = clock_monotonic_us();
+        atomic_store(&worker->alive_at_us, begun_us);
+        const enum pace pace = choose_pace(thread);
+        if (pace == PACE_NONE) {
             goes_on = pause_for(worker, STEP_BACK_MS);
             continue;
         }
@@ -227,14 +253,19 @@ static void *run_thread(void *arg)
         bool more = false;
         enum status status = connection_ensure(connection, &err);
         if (status == STATUS_OK) {
-            status = run_once(thread, connection, &more, &err);
+            status = run_once(thread, connection, pace, &more, &err);
         }
         if (status == STATUS_OK) {
             status = delete_expired_drafts(thread, connection, &err);
         }
         report(thread, status, &err);
-        goes_on =
-            status == STATUS_OK ? wait_for_work(thread, more) : pause_for(worker, RECONNECT_MS);
+        if (status != STATUS_OK) {
+            goes_on = pause_for(worker, RECONNECT_MS);
+        } else if (pace == PACE_GENTLE && more) {
+            goes_on = pause_for(worker, rest_ms(begun_us));
+        } else {
+            goes_on = wait_for_work(thread, more);
+        }
     }
     connection_destroy(connection);
     return NULL;
