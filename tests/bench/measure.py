@@ -70,8 +70,8 @@ def post(base, connections, seconds):
     if "Non-2xx" in done or "Socket errors" in done:
         sys.exit(done)
     return (float(re.search(r"Requests/sec:\s+([\d.]+)", done).group(1)),
-            milliseconds(re.search(r"50%\s+(\S+)", done).group(1)),
-            milliseconds(re.search(r"99%\s+(\S+)", done).group(1)))
+            milliseconds(re.search(r"^\s+50%\s+(\S+)", done, re.MULTILINE).group(1)),
+            milliseconds(re.search(r"^\s+99%\s+(\S+)", done, re.MULTILINE).group(1)))
 
 
 def pgbench(dsn, clients, seconds):

@@ -31,7 +31,7 @@ def scrubbed_environment(extra=None):
 
 def free_port():
     """A port that nobody listens on, below those that outgoing connections take."""
-    base = 20000 + os.getpid() % 500 * 20
+    base = 20000 + os.getpid() % 40 * 250
     for port in range(base, base + 2000):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
