@@ -9,6 +9,7 @@
 #include "intake/core/clock.h"
 #include "intake/core/condition.h"
 #include "intake/core/metrics.h"
+#include "intake/db/lane_metrics.h"
 #include "intake/db/lane_queue.h"
 #include "intake/db/store_submission.h"
 
@@ -24,9 +25,7 @@ struct lanes {
     struct lane_options options;
     struct connection_options connection;
     char setup[512];
-    struct metric *batch_size;
-    struct metric *outcomes;
-    struct metric *failures;
+    struct lane_metrics metrics;
     int64_t deadline_us;   /* of an entry, from its submission */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t wake;   /* there may be work */
@@ -47,8 +46,6 @@ struct lane {
     struct submission_writer *writer;
     struct submission_write **batch;
 };
-
-static const int64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
 static void refuse_all(struct submission_write *first, const struct err *err)
 {
@@ -92,32 +89,29 @@ static void pause_lane(struct lanes *lanes)
     pthread_mutex_unlock(&lanes->mutex);
 }
 
-/* Moves what was put off to the front and counts it. */
-static size_t put_off_first(struct submission_write **writes, size_t count)
+static bool is_later(const struct submission_write *write)
 {
-    size_t later = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (writes[i]->outcome == SUBMISSION_LATER) {
-            struct submission_write *swap = writes[later];
-            writes[later++] = writes[i];
-            writes[i] = swap;
-        }
-    }
-    return later;
+    return write->outcome == SUBMISSION_LATER;
 }
 
-/* Moves those who met another writer before to the front and counts them. */
-static size_t conflicting_first(struct submission_write **writes, size_t count)
+static bool has_conflicted(const struct submission_write *write)
 {
-    size_t conflicting = 0;
+    return write->conflicts > 0;
+}
+
+/* Moves those to the front and counts them. */
+static size_t bring_first(struct submission_write **writes, size_t count,
+                          bool (*is_first)(const struct submission_write *write))
+{
+    size_t first = 0;
     for (size_t i = 0; i < count; i++) {
-        if (writes[i]->conflicts > 0) {
-            struct submission_write *swap = writes[conflicting];
-            writes[conflicting++] = writes[i];
+        if (is_first(writes[i])) {
+            struct submission_write *swap = writes[first];
+            writes[first++] = writes[i];
             writes[i] = swap;
         }
     }
-    return conflicting;
+    return first;
 }
 
 /* They are committed: lets go of their keys, then tells everyone. */
@@ -135,12 +129,12 @@ static void settle_written(struct lanes *lanes, struct submission_write *const *
     }
     pthread_mutex_unlock(&lanes->mutex);
 
-    metric_observe(lanes->batch_size, 0, (int64_t)count);
+    metric_observe(lanes->metrics.batch_size, 0, (int64_t)count);
     if (lanes->options.committed != NULL) {
         lanes->options.committed(lanes->options.context);
     }
     for (size_t i = 0; i < count; i++) {
-        metric_add(lanes->outcomes, writes[i]->outcome, 1);
+        metric_add(lanes->metrics.outcomes, writes[i]->outcome, 1);
         writes[i]->done(writes[i], STATUS_OK, NULL);
     }
 }
@@ -184,7 +178,7 @@ static void put_off(struct lanes *lanes, struct submission_write **writes, size_
             settle_refused(lanes, writes[i], &err);
         }
     }
-    metric_add(lanes->outcomes, SUBMISSION_LATER, (int64_t)kept);
+    metric_add(lanes->metrics.outcomes, SUBMISSION_LATER, (int64_t)kept);
     return_to_queue(lanes, writes, kept);
 }
 
@@ -223,7 +217,7 @@ static void write_halves(struct lane *lane, bool only_new, struct submission_wri
  */
 static void write_known(struct lane *lane, struct submission_write **writes, size_t count)
 {
-    const size_t alone = conflicting_first(writes, count);
+    const size_t alone = bring_first(writes, count, has_conflicted);
     if (count > alone) {
         write_entries(lane, false, writes + alone, count - alone);
     }
@@ -246,7 +240,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
                                first_deadline(writes, count), &err);
     if (status == STATUS_OK) {
-        const size_t later = put_off_first(writes, count);
+        const size_t later = bring_first(writes, count, is_later);
         settle_written(lanes, writes + later, count - later);
         if (later > 0 && only_new) {
             write_known(lane, writes, later);
@@ -255,7 +249,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         }
         return;
     }
-    metric_add(lanes->failures, (size_t)status, 1);
+    metric_add(lanes->metrics.failures, (size_t)status, 1);
     if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
         return_to_queue(lanes, writes, count);
@@ -284,7 +278,7 @@ static bool reach_database(struct lane *lane)
     struct submission_write *late = status == STATUS_OK ? NULL : take_late(lanes);
     pthread_mutex_unlock(&lanes->mutex);
     if (status != STATUS_OK) {
-        metric_add(lanes->failures, STATUS_UNAVAILABLE, 1);
+        metric_add(lanes->metrics.failures, STATUS_UNAVAILABLE, 1);
         note_lost(lanes);
         (void)err_set(&err, STATUS_UNAVAILABLE, "the database is out of reach");
         refuse_all(late, &err);
@@ -358,34 +352,6 @@ static void *run_lane(void *arg)
     return NULL;
 }
 
-static void add_metrics(struct lanes *lanes, struct metrics *metrics)
-{
-    lanes->batch_size = metrics_add_histogram(metrics, "intake_lane_batch_size",
-                                              "Submissions that one transaction wrote.",
-                                              batch_bounds, ARRAY_LENGTH(batch_bounds), 1);
-    metric_add_series(lanes->batch_size, "");
-    static const char *const outcomes[] = {
-        [SUBMISSION_LATER] = "outcome=\"later\"",
-        [SUBMISSION_CREATED] = "outcome=\"created\"",
-        [SUBMISSION_REVISED] = "outcome=\"revised\"",
-        [SUBMISSION_UNCHANGED] = "outcome=\"unchanged\"",
-        [SUBMISSION_GONE] = "outcome=\"gone\"",
-    };
-    lanes->outcomes =
-        metrics_add(metrics, METRIC_COUNTER, "intake_submissions_total",
-                    "Submissions that were written, by outcome; later: put off to the next batch.");
-    for (size_t i = 0; i < ARRAY_LENGTH(outcomes); i++) {
-        metric_add_series(lanes->outcomes, outcomes[i]);
-    }
-    lanes->failures = metrics_add(metrics, METRIC_COUNTER, "intake_lane_failures_total",
-                                  "Transactions of the lanes that failed, by kind.");
-    for (int status = STATUS_OK; status <= STATUS_INTERNAL; status++) {
-        char labels[64];
-        snprintf(labels, sizeof labels, "kind=\"%s\"", status_name((enum status)status));
-        metric_add_series(lanes->failures, labels);
-    }
-}
-
 enum status lanes_create(const struct lane_options *options, struct lanes **ret_lanes,
                          struct err *err)
 {
@@ -403,7 +369,7 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     lanes->connection.setup = lanes->setup;
     lanes->deadline_us = options->deadline_ms * 1000;
     lane_queue_init(&lanes->queue);
-    add_metrics(lanes, options->metrics);
+    lane_metrics_add(&lanes->metrics, options->metrics);
 
     pthread_mutex_init(&lanes->mutex, NULL);
     pthread_cond_init(&lanes->wake, NULL);
