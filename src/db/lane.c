@@ -363,9 +363,8 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     lanes->connection = options->connection;
     lanes->connection.prepared = &submission_write_statements;
     lanes->connection.prepared_count = 1;
-    const long lock_timeout_ms = options->deadline_ms / LOCK_WAITS_MAX;
     snprintf(lanes->setup, sizeof lanes->setup, "%s; SET lock_timeout = %ld",
-             connection_batch_setup, lock_timeout_ms > 10 ? lock_timeout_ms : 10);
+             connection_batch_setup, options->deadline_ms / LOCK_WAITS_MAX + 10);
     lanes->connection.setup = lanes->setup;
     lanes->deadline_us = options->deadline_ms * 1000;
     lane_queue_init(&lanes->queue);
