@@ -101,32 +101,31 @@ const struct statement_list audit_seal_statements = {seal_statements,
                                                      ARRAY_LENGTH(seal_statements)};
 
 /* Each of the next seals against the one before it. $1, $2: the number and hash of the last. */
-static const char
-    check_seals_sql
-        [] = "WITH batch AS ("
-             "    SELECT s.number, s.previous_hash, s.hash,"
-             "           " SEAL_HASH(
-                 "(SELECT coalesce(string_agg(r.hash, ''::bytea ORDER BY r.n), '')"
-                 "                         FROM unnest(s.row_hashes) WITH ORDINALITY AS r (hash, "
-                 "n))") " AS own"
-                        "    FROM audit_seals AS s"
-                        "    WHERE s.number > $1::bigint"
-                        "    ORDER BY s.number"
-                        "    LIMIT " BATCH "),\n"
-                        "chained AS ("
-                        "    SELECT number, hash <> own"
-                        "               OR number <> lag(number, 1, $1::bigint) OVER w + 1"
-                        "               OR previous_hash <> lag(hash, 1, "
-                        "coalesce($2::bytea, " NO_HASH ")) OVER w"
-                        "               AS wrong"
-                        "    FROM batch"
-                        "    WINDOW w AS (ORDER BY number)"
-                        ")\n"
-                        "SELECT b.number, b.hash, (SELECT count(*) FROM batch),"
-                        "       (SELECT min(number) FROM chained WHERE wrong) "
-                        "FROM batch AS b "
-                        "ORDER BY b.number DESC "
-                        "LIMIT 1";
+static const char check_seals_sql[] =
+    "WITH batch AS ("
+    "    SELECT s.number, s.previous_hash, s.hash,"
+    "           " SEAL_HASH(
+        "(SELECT coalesce(string_agg(r.hash, ''::bytea ORDER BY r.n), '')"
+        "                         FROM unnest(s.row_hashes) WITH ORDINALITY AS r (hash, "
+        "n))") " AS own"
+               "    FROM audit_seals AS s"
+               "    WHERE s.number > $1::bigint"
+               "    ORDER BY s.number"
+               "    LIMIT " BATCH "),\n"
+               "chained AS ("
+               "    SELECT number, hash <> own"
+               "               OR number <> lag(number, 1, $1::bigint) OVER w + 1"
+               "               OR previous_hash <> lag(hash, 1, "
+               "coalesce($2::bytea, " NO_HASH ")) OVER w"
+               "               AS wrong"
+               "    FROM batch"
+               "    WINDOW w AS (ORDER BY number)"
+               ")\n"
+               "SELECT b.number, b.hash, (SELECT count(*) FROM batch),"
+               "       (SELECT min(number) FROM chained WHERE wrong) "
+               "FROM batch AS b "
+               "ORDER BY b.number DESC "
+               "LIMIT 1";
 
 /*
  * The rows under the same seals, $1 < number <= $2: how many, the first that is not as it was,

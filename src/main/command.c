@@ -59,6 +59,7 @@ enum status command_actor(const char *reason, struct command_actor *ret_actor, s
         return err_set(err, STATUS_INVALID, "the reason must be at most %d characters in UTF-8",
                        AUDIT_REASON_MAX);
     }
+    // cppcheck-suppress getpwuidCalled
     const struct passwd *user = getpwuid(getuid()); // NOLINT(concurrency-mt-unsafe): one thread
     if (user != NULL && utf8_is_valid(user->pw_name, strlen(user->pw_name))) {
         snprintf(ret_actor->name, sizeof ret_actor->name, "cli:%.255s", user->pw_name);
