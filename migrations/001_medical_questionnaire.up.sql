@@ -38,7 +38,7 @@ COMMIT;
 BEGIN;
 SELECT intake_archive.prepare_to_alter('patient_profiles');
 COMMENT ON COLUMN patient_profiles.booking_uid IS
-    'The Cal.com booking that the patient''s first questionnaire belongs to';
+    'The Cal.com booking whose questionnaire came last; each submission has its own';
 COMMENT ON COLUMN patient_profiles.source_channel IS
     'What created the profile: whatsapp for those older than the questionnaire';
 COMMIT;

@@ -17,7 +17,8 @@
     "           s.updated_at, s.processed_at, s.failure_reason, s.questionnaire_id,"               \
     "           s.questionnaire_version, s.submission_data, s.contradictions,"                     \
     "           p.id AS patient_id, p.name, p.email, p.phone, p.location, p.gender,"               \
-    "           p.source_channel, u.user_type, p.age, b.medical_data, s.evaluation"                \
+    "           p.source_channel, u.user_type, p.age, b.medical_data, s.evaluation,"               \
+    "           s.patient_profile_id IS NOT NULL AND p.id IS NULL"                                 \
     "    FROM medical_questionnaire_submissions AS s"                                              \
     "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"         \
     "    LEFT JOIN users AS u ON u.id = p.user_id"                                                 \
@@ -137,6 +138,7 @@ static void read_details(struct submission_record *record)
     }
     record->medical_background = result_json(result, 0, 22);
     record->evaluation = result_json(result, 0, 23);
+    record->patient_deleted = result_bool(result, 0, 24);
 }
 
 /*

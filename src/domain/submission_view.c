@@ -109,6 +109,7 @@ static void put_answers(struct strbuf *out, const json_t *body, const struct jso
 
 static void put_patient(const struct submission_record *record, struct strbuf *out)
 {
+    strbuf_printf(out, ",\"patient_deleted\":%s", record->patient_deleted ? "true" : "false");
     if (*record->patient_id == '\0') {
         strbuf_puts(out, ",\"patient\":null");
         return;

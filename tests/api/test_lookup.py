@@ -16,6 +16,7 @@ def test_a_look_up_shows_everything_about_the_booking(intake, client, staff):
     assert reply.headers["Cache-Control"] == "no-store"
     found = reply.json()
     assert found["id"] == created["id"]
+    assert found["patient_deleted"] is False
     assert found["booking_uid"] == body["booking_uid"]
     assert (found["status"], found["revision"], found["attempts"]) == ("processed", 1, 1)
     assert found["created_at"] == created["created_at"]

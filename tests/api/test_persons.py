@@ -143,5 +143,6 @@ def test_nothing_of_a_deleted_profile_is_shown(shared_intake, shared_client, sha
     shared_intake.wait_processed(second["booking_uid"], third["booking_uid"])
     found = shared_staff.look_up(third["booking_uid"]).json()
     assert (found["patient"], found["medical_background"], found["contradictions"]) == (None, None, [])
+    assert found["patient_deleted"] is True, "staff see why there is no patient"
     flagged = shared_staff.look_up(second["booking_uid"]).json()["contradictions"]
     assert [entry["field"] for entry in flagged] == ["attendee_name"], "the user's, who is not deleted"

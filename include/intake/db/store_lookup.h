@@ -36,6 +36,7 @@ struct submission_record {
     struct view contradictions;
     struct view evaluation;          /* JSON; NULL: nothing was found, or not yet looked for */
     char patient_id[UUID_TEXT_SIZE]; /* "": no profile, or a deleted one */
+    bool patient_deleted;
     struct view patient_name;
     struct view patient_email;
     struct view patient_phone;
