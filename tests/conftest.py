@@ -45,6 +45,8 @@ def template(binary, postgres):
     database = postgres.create_database()
     done = run_command(binary, "migrate", "up", conninfo=database.conninfo)
     assert done.returncode == 0, done.stderr
+    done = run_command(binary, "migrate", "grant", "--role", "intake_daemon", conninfo=database.conninfo)
+    assert done.returncode == 0, done.stderr
     tokens = {}
     for role in ROLES:
         done = run_command(binary, "token", "create", "--role", role, "--name", f"test-{role}",

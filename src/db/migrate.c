@@ -19,6 +19,9 @@
 
 enum { LOCK_POLL_MS = 100 };
 
+/* Raised by grants.sql, with a message for whoever asked. */
+static const char sqlstate_not_granted[] = "ITK03";
+
 /* The binary's migrations, and what the database says about each. */
 struct plan {
     struct migration *migrations;
@@ -69,6 +72,11 @@ static enum status read_records(struct connection *connection, PGresult **ret_re
     if (status != STATUS_OK && text_equal(connection_sqlstate(connection), "42P01")) {
         *ret_records = NULL; /* undefined_table */
         return STATUS_OK;
+    }
+    if (status != STATUS_OK && text_equal(connection_sqlstate(connection), "42501")) {
+        return err_set(err, STATUS_CONFLICT,
+                       "this role may not read the database's migrations: as the owner of the "
+                       "tables, run `intake migrate grant --role NAME`");
     }
     return status;
 }
@@ -279,6 +287,46 @@ static enum status walk(struct connection *connection, bool up, int to,
     return status;
 }
 
+/* Runs grants.sql, for one more `role` or, with NULL, for those that it was run for before. */
+static enum status apply_grants(struct connection *connection, const char *role,
+                                const struct migrate_options *options, struct err *err)
+{
+    const struct embedded_file *grants = migration_files_grants();
+    char *literal = PQescapeLiteral(connection_raw(connection), role != NULL ? role : "",
+                                    role != NULL ? strlen(role) : 0);
+    AUTO(strbuf_finish) struct strbuf setting = {0};
+    strbuf_printf(&setting, "SET intake.role = %s", literal != NULL ? literal : "''");
+    if (grants == NULL || literal == NULL || setting.failed) {
+        PQfreemem(literal);
+        return err_no_memory(err);
+    }
+    PQfreemem(literal);
+    enum status status = run_sql(connection, setting.data, err);
+    if (status == STATUS_OK) {
+        status = migration_runner_run(connection, grants, "SELECT 1", options, err);
+    }
+    if (status != STATUS_OK && text_equal(connection_sqlstate(connection), sqlstate_not_granted) &&
+        err != NULL) {
+        err->status = STATUS_CONFLICT;
+        status = STATUS_CONFLICT;
+    }
+    return status;
+}
+
+/* Grants what the step up brought to those who were granted something before. */
+static enum status grant_again(struct connection *connection, const struct migrate_options *options,
+                               struct err *err)
+{
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_run(connection, "SELECT to_regclass('intake_archive.granted_roles') IS NOT NULL",
+                       0, &result, err);
+    if (status != STATUS_OK || !text_equal(PQgetvalue(result, 0, 0), "t")) {
+        return status;
+    }
+    return apply_grants(connection, NULL, options, err);
+}
+
 static enum status migrate(struct connection *connection, bool up, int to,
                            const struct migrate_options *options, struct err *err)
 {
@@ -289,6 +337,9 @@ static enum status migrate(struct connection *connection, bool up, int to,
     enum status status = begin_run(connection, options, err);
     if (status == STATUS_OK) {
         status = walk(connection, up, to, options, err);
+    }
+    if (status == STATUS_OK && up) {
+        status = grant_again(connection, options, err);
     }
     if (connection_is_open(connection)) {
         const enum status ended = end_run(connection, status == STATUS_OK ? err : NULL);
@@ -307,6 +358,20 @@ enum status migrate_down(struct connection *connection, int to,
                          const struct migrate_options *options, struct err *err)
 {
     return migrate(connection, false, to, options, err);
+}
+
+enum status migrate_grant(struct connection *connection, const char *role,
+                          const struct migrate_options *options, struct err *err)
+{
+    enum status status = begin_run(connection, options, err);
+    if (status == STATUS_OK) {
+        status = apply_grants(connection, role, options, err);
+    }
+    if (connection_is_open(connection)) {
+        const enum status ended = end_run(connection, status == STATUS_OK ? err : NULL);
+        status = status == STATUS_OK ? ended : status;
+    }
+    return status;
 }
 
 enum status migrate_status(struct connection *connection,

@@ -14,6 +14,7 @@ extern const struct embedded_file embedded_migrations[];
 extern const size_t embedded_migrations_count;
 
 static const char support_name[] = "support.sql";
+static const char grants_name[] = "grants.sql";
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -34,14 +35,24 @@ static int number_of(const struct embedded_file *file)
     return (int)number;
 }
 
-const struct embedded_file *migration_files_support(void)
+static const struct embedded_file *find(const char *name)
 {
     for (size_t i = 0; i < embedded_migrations_count; i++) {
-        if (text_equal(embedded_migrations[i].name, support_name)) {
+        if (text_equal(embedded_migrations[i].name, name)) {
             return &embedded_migrations[i];
         }
     }
     return NULL;
+}
+
+const struct embedded_file *migration_files_support(void)
+{
+    return find(support_name);
+}
+
+const struct embedded_file *migration_files_grants(void)
+{
+    return find(grants_name);
 }
 
 int migration_files_latest(void)
@@ -89,7 +100,7 @@ enum status migration_files_load(struct migration **ret_migrations, size_t *ret_
             fill_up(&migrations[number], number, file);
         } else if (number >= 0 && ends_with(file->name, ".down.sql")) {
             migrations[number].down = file;
-        } else if (!text_equal(file->name, support_name)) {
+        } else if (!text_equal(file->name, support_name) && !text_equal(file->name, grants_name)) {
             return err_set(err, STATUS_INTERNAL, "migration %s: not NNN_name.{up,down}.sql",
                            file->name);
         }

@@ -195,7 +195,8 @@ static void print_hash(const PGresult *result, int row, int column,
                    (const unsigned char *)PQgetvalue(result, row, column), len);
 }
 
-enum status audit_seal(struct connection *connection, int64_t *ret_rows, struct err *err)
+enum status audit_seal(struct connection *connection, int64_t deadline_us, int64_t *ret_rows,
+                       struct err *err)
 {
     char limit[16];
     snprintf(limit, sizeof limit, "%d", AUDIT_SEAL_ROWS);
@@ -203,20 +204,20 @@ enum status audit_seal(struct connection *connection, int64_t *ret_rows, struct 
     const struct parameters parameters = {.values = values, .count = 1};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =
-        connection_execute(connection, "audit_seal", &parameters, true, 0, &result, err);
+        connection_execute(connection, "audit_seal", &parameters, true, deadline_us, &result, err);
     if (status == STATUS_OK) {
         *ret_rows = PQntuples(result) > 0 ? result_int4(result, 0, 0) : 0;
     }
     return status;
 }
 
-enum status audit_read_head(struct connection *connection, struct audit_head *ret_head,
-                            struct err *err)
+enum status audit_read_head(struct connection *connection, int64_t deadline_us,
+                            struct audit_head *ret_head, struct err *err)
 {
     const struct parameters parameters = {0};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =
-        connection_execute(connection, "audit_head", &parameters, true, 0, &result, err);
+        connection_execute(connection, "audit_head", &parameters, true, deadline_us, &result, err);
     if (status != STATUS_OK) {
         return status;
     }

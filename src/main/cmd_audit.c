@@ -130,7 +130,7 @@ static int seal(struct connection *connection)
     int64_t rows = AUDIT_SEAL_ROWS;
     int64_t all = 0;
     while (rows >= AUDIT_SEAL_ROWS) {
-        if (audit_seal(connection, &rows, &err) != STATUS_OK) {
+        if (audit_seal(connection, 0, &rows, &err) != STATUS_OK) {
             return command_fail(&err);
         }
         all += rows;

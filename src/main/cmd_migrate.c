@@ -1,4 +1,4 @@
-/* `intake migrate`: up, down, status and check. */
+/* `intake migrate`: up, down, grant, status and check. */
 #include <getopt.h>
 #include <stdio.h>
 
@@ -11,14 +11,18 @@
 static const char usage[] =
     "migrate [--config FILE] [--wait SECONDS] up [--to N]\n"
     "       intake migrate [--config FILE] [--wait SECONDS] down --to N\n"
+    "       intake migrate [--config FILE] [--wait SECONDS] grant --role NAME\n"
     "       intake migrate [--config FILE] status\n"
     "       intake migrate [--config FILE] check\n"
     "\n"
     "  --to N          the number of the migration to stop at\n"
+    "  --role NAME     the role of PostgreSQL under which the service works: it is granted what\n"
+    "                  that needs and no more, now and after every step up\n"
     "  --wait SECONDS  how long a step keeps asking for a lock before it gives up (120)";
 
 struct options {
     const char *config;
+    const char *role;
     long to; /* -1: not given */
     long wait_s;
 };
@@ -54,7 +58,7 @@ static int check(struct connection *connection)
     return status == STATUS_OK ? EXIT_DONE : command_fail(&err);
 }
 
-/* `up` or `down` */
+/* `up`, `down` or `grant` */
 static int move(struct connection *connection, const char *direction, const struct options *options)
 {
     struct err err = {0};
@@ -66,6 +70,8 @@ static int move(struct connection *connection, const char *direction, const stru
     if (text_equal(direction, "up")) {
         const int to = options->to < 0 ? migrate_latest() : (int)options->to;
         status = migrate_up(connection, to, &how, &err);
+    } else if (text_equal(direction, "grant")) {
+        status = migrate_grant(connection, options->role, &how, &err);
     } else {
         status = migrate_down(connection, (int)options->to, &how, &err);
     }
@@ -75,7 +81,8 @@ static int move(struct connection *connection, const char *direction, const stru
 static bool is_action(const char *action, const struct options *options)
 {
     return text_equal(action, "up") || text_equal(action, "status") ||
-           text_equal(action, "check") || (text_equal(action, "down") && options->to >= 0);
+           text_equal(action, "check") || (text_equal(action, "down") && options->to >= 0) ||
+           (text_equal(action, "grant") && options->role != NULL);
 }
 
 static int run(struct connection *connection, const char *action, const struct options *options)
@@ -95,11 +102,9 @@ static int run(struct connection *connection, const char *action, const struct o
 int cmd_migrate(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"to", required_argument, NULL, 't'},
-        {"wait", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"config", required_argument, NULL, 'c'}, {"role", required_argument, NULL, 'r'},
+        {"to", required_argument, NULL, 't'},     {"wait", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     struct options options = {.to = -1, .wait_s = 120};
     bool valid = true;
@@ -107,6 +112,9 @@ int cmd_migrate(int argc, char **argv)
         switch (option) {
         case 'c':
             options.config = optarg;
+            break;
+        case 'r':
+            options.role = optarg;
             break;
         case 't':
             valid = valid && text_to_long(optarg, 0, 999, &options.to);

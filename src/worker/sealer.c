@@ -12,6 +12,7 @@
 
 enum { SEAL_EVERY_MS = 1000 };
 
+static const int64_t answer_within_us = INT64_C(10) * 1000000; /* else the connection is given up */
 static const int64_t tell_every_us = INT64_C(3600) * 1000000;
 
 struct sealer {
@@ -33,7 +34,7 @@ static enum status seal_all(struct sealer *sealer, struct connection *connection
     int64_t rows = AUDIT_SEAL_ROWS;
     enum status status = connection_ensure(connection, err);
     while (status == STATUS_OK && rows >= AUDIT_SEAL_ROWS) {
-        status = audit_seal(connection, &rows, err);
+        status = audit_seal(connection, clock_monotonic_us() + answer_within_us, &rows, err);
         if (status == STATUS_OK) {
             metric_add(sealer->rows, 0, rows);
         }
@@ -49,7 +50,7 @@ static enum status tell(struct sealer *sealer, struct connection *connection, st
         return STATUS_OK;
     }
     struct audit_head head;
-    const enum status status = audit_read_head(connection, &head, err);
+    const enum status status = audit_read_head(connection, now_us + answer_within_us, &head, err);
     if (status == STATUS_OK && head.number > sealer->told_number) {
         log_info("the audit is sealed", LOG_NUMBER("seal", head.number),
                  LOG_TEXT("hash", head.hash));

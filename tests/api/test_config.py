@@ -95,14 +95,14 @@ def test_the_connection_string_comes_from_a_credential(start_intake, database, d
     credentials = os.path.join(directory, "credentials")
     os.mkdir(credentials)
     with open(os.path.join(credentials, "database.conninfo"), "w", encoding="utf-8") as file:
-        file.write(database.conninfo + "\n")
+        file.write(database.daemon_conninfo + "\n")
     intake = start_intake.prepare({"database.conninfo": "host=/nowhere dbname=none"})
     intake.launch({"CREDENTIALS_DIRECTORY": credentials}).wait_notification("READY=1")
     assert intake.client().submit(minimal()).status_code == 201
 
 
 def test_a_password_is_never_logged(start_intake, database):
-    intake = start_intake({"database.conninfo": database.conninfo + " password=Tr0ub4dor",
+    intake = start_intake({"database.conninfo": database.daemon_conninfo + " password=Tr0ub4dor",
                            "log.level": "debug"})
     intake.client().submit(minimal())
     intake.stop()

@@ -92,7 +92,7 @@ def test_killed_connections_are_made_anew(start_intake, database):
         for _ in range(10):
             load.wait_for_more(10)
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                          " WHERE datname = current_database() AND usename = 'intake'")
+                          " WHERE datname = current_database() AND usename = 'intake_daemon'")
     load.wait_for_more()
     all_processed(database, load.stop())
     consistent(database)
@@ -156,14 +156,14 @@ def test_a_read_only_database_is_503_and_not_a_success(start_intake, database):
     with database.connect("postgres") as admin:
         admin.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                      " WHERE datname = current_database() AND usename = 'intake'")
+                      " WHERE datname = current_database() AND usename = 'intake_daemon'")
         client = intake.client()
         reply = client.submit(full())
         assert reply.status_code in (500, 503)
         assert admin.execute("SELECT count(*) AS n FROM medical_questionnaire_submissions").fetchone()["n"] == 0
         admin.execute(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                      " WHERE datname = current_database() AND usename = 'intake'")
+                      " WHERE datname = current_database() AND usename = 'intake_daemon'")
     eventually(lambda: client.submit(full()).status_code == 201)
 
 
@@ -176,7 +176,7 @@ def test_a_stopped_postgresql_process_does_not_hang_clients(start_intake, postgr
     client = intake.client()
     assert client.submit(full()).status_code == 201
     backends = [row["pid"] for row in intake.database.query(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'intake'"
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'intake_daemon'"
         " AND pid <> pg_backend_pid()")]
     for pid in backends:
         os.kill(pid, signal.SIGSTOP)

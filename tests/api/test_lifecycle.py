@@ -49,6 +49,11 @@ def test_an_old_schema_is_refused_with_the_command_that_mends_it(binary, empty_d
     assert "intake migrate up" in intake.log()
     assert run_command(binary, "migrate", "up", conninfo=empty_database.conninfo).returncode == 0
     os.unlink(intake.log_path)
+    assert intake.launch().process.wait(30) != 0
+    assert "intake migrate grant" in intake.log()
+    done = run_command(binary, "migrate", "grant", "--role", "intake_daemon", conninfo=empty_database.conninfo)
+    assert done.returncode == 0, done.stderr
+    os.unlink(intake.log_path)
     intake.start()
     intake.stop()
 

@@ -72,7 +72,7 @@ class Intake:
         self.database = database
         self.port = port or free_port()
         self.options = {"http.port": self.port, "http.rate_per_second": 0,
-                        "database.conninfo": database.conninfo}
+                        "database.conninfo": database.daemon_conninfo}
         self.options.update(options or {})
         self.config_path = os.path.join(directory, f"intake-{self.port}.conf")
         self.log_path = os.path.join(directory, f"intake-{self.port}.log")

@@ -58,6 +58,8 @@ class Cluster:
         self.start()
         with self.connect("postgres") as connection:
             connection.execute("CREATE ROLE intake LOGIN CREATEDB")
+            connection.execute("CREATE ROLE intake_daemon LOGIN")
+            connection.execute("GRANT pg_read_all_stats TO intake")  # tests ask what the daemon waits for
 
     def _run(self, command):
         command = [os.path.join(self.bin, command[0])] + command[1:]
@@ -120,7 +122,8 @@ class Database:
     def __init__(self, cluster, name):
         self.cluster = cluster
         self.name = name
-        self.conninfo = cluster.conninfo(name, "intake")
+        self.conninfo = cluster.conninfo(name, "intake")  # the tables' owner
+        self.daemon_conninfo = cluster.conninfo(name, "intake_daemon")
         self._connection = None
 
     def connect(self, user="intake"):

@@ -49,6 +49,14 @@ enum status migrate_up(struct connection *connection, int to, const struct migra
 enum status migrate_down(struct connection *connection, int to,
                          const struct migrate_options *options, struct err *err);
 
+/*
+ * Lets `role` do what the daemon does, and no more (migrations/grants.sql), now and after every
+ * migrate_up(). STATUS_CONFLICT: there is no such role or no schema yet, or it could change the
+ * schema or the audit by what it has from elsewhere; then nothing is changed.
+ */
+enum status migrate_grant(struct connection *connection, const char *role,
+                          const struct migrate_options *options, struct err *err);
+
 /* Calls `visit` for every migration that the binary or the database knows, by number. */
 enum status migrate_status(struct connection *connection,
                            void (*visit)(void *context, const struct migration_status *status),

@@ -34,6 +34,9 @@ int migration_files_latest(void);
 /* What every step is written with (migrations/support.sql). */
 const struct embedded_file *migration_files_support(void);
 
+/* What the daemon's role may do (migrations/grants.sql). */
+const struct embedded_file *migration_files_grants(void);
+
 /* Whether the file runs as one transaction: it does not begin with "-- intake: no-transaction". */
 bool migration_file_is_transaction(const struct embedded_file *file);
 

@@ -39,10 +39,12 @@ struct audit_head {
 /*
  * Seals what was committed and is not sealed. `ret_rows`: how many rows; AUDIT_SEAL_ROWS or more
  * tell that there is probably more, 0 that there was nothing or another instance was quicker.
+ * `deadline_us` is monotonic; 0: none.
  */
-enum status audit_seal(struct connection *connection, int64_t *ret_rows, struct err *err);
-enum status audit_read_head(struct connection *connection, struct audit_head *ret_head,
-                            struct err *err);
+enum status audit_seal(struct connection *connection, int64_t deadline_us, int64_t *ret_rows,
+                       struct err *err);
+enum status audit_read_head(struct connection *connection, int64_t deadline_us,
+                            struct audit_head *ret_head, struct err *err);
 
 enum audit_fault {
     AUDIT_INTACT,
