@@ -113,7 +113,7 @@ static const struct key keys[] = {
      "Milliseconds before the second attempt; doubles each time, with jitter."},
     {"worker", "backoff_max_ms", KEY_NUMBER, false, AT(worker, backoff_max_ms), "300000", 10,
      86400000, "The longest wait between attempts, in milliseconds."},
-    {"worker", "yield_age_ms", KEY_NUMBER, false, AT(worker, yield_age_ms), "20000", 0, 3600000,
+    {"worker", "yield_age_ms", KEY_NUMBER, false, AT(worker, yield_age_ms), "30000", 0, 3600000,
      "While patients are posting at full load, processing steps back until the oldest\n"
      "# unprocessed submission is this many milliseconds old. 0 never steps back."},
 

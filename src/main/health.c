@@ -39,9 +39,9 @@ static const struct {
     [GAUGE_OLDEST_SECONDS] = {"intake_oldest_unprocessed_seconds",
                               "Age of the oldest submission that is due and not processed."},
     [GAUGE_SUBMITTED] = {"intake_submissions_waiting",
-                         "Submissions that wait to be processed, counted up to 20000."},
+                         "Submissions that wait to be processed, counted up to 2000."},
     [GAUGE_FAILED] = {"intake_submissions_failed",
-                      "Submissions whose processing failed, counted up to 10000."},
+                      "Submissions whose processing failed, counted up to 1000."},
 };
 
 static void read_database(void *context, struct health_item *ret_item)

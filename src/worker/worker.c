@@ -149,23 +149,25 @@ enum pace {
     PACE_FULL,
 };
 
-/* The pace of this moment; what has waited too long is worked off whatever the load. */
+/*
+ * The pace of this moment. What has waited too long is worked off by the first thread, whatever the
+ * load; the helpers work only when nobody posts.
+ */
 static enum pace choose_pace(const struct worker_thread *thread)
 {
     const struct worker_options *options = &thread->worker->options;
+    const enum lane_load load = lanes_load(options->lanes);
     const int64_t behind_us = clock_monotonic_us() - thread->caught_up_us;
+    if (load == LANES_IDLE || options->yield_age_ms == 0) {
+        return PACE_FULL;
+    }
+    if (thread->helps) {
+        return PACE_NONE;
+    }
     if (behind_us >= options->yield_age_ms * 1000) {
         return PACE_FULL;
     }
-    switch (lanes_load(options->lanes)) {
-    case LANES_IDLE:
-        return PACE_FULL;
-    case LANES_BUSY:
-        return thread->helps ? PACE_NONE : PACE_GENTLE;
-    case LANES_PRESSED:
-        return PACE_NONE;
-    }
-    return PACE_FULL;
+    return load == LANES_BUSY ? PACE_GENTLE : PACE_NONE;
 }
 
 /* One run of each kind; `ret_more` tells that there is probably more. */

@@ -101,7 +101,7 @@ struct processing_state {
     bool read_only;    /* the server takes no writes */
 };
 
-enum { PROCESSING_COUNT_MAX = 10000 };
+enum { PROCESSING_COUNT_MAX = 1000 };
 
 enum status processing_state(struct connection *connection, int64_t deadline_us,
                              struct processing_state *ret_state, struct err *err);

@@ -19,7 +19,7 @@ struct monitor_state {
     bool writable;
     bool schema_fits;
     int64_t oldest_us; /* age of the oldest submission that is due and unprocessed */
-    int64_t submitted; /* how many wait, and how many failed: counted up to 10,000 */
+    int64_t submitted; /* how many wait, and how many failed: counted up to 1,000 */
     int64_t failed;
 };
 
