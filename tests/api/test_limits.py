@@ -170,9 +170,10 @@ def test_a_full_queue_is_503_with_retry_after(start_intake, database):
                 b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\n\r\n" % len(data) + data)
             pending.append(raw)
-        probe = intake.client()
-        (reply,) = eventually(lambda: (r := probe.submit(minimal(), timeout=60)).status_code == 503 and [r])
-        assert int(reply.headers["Retry-After"]) >= 1
+        client = intake.client()
+        eventually(lambda: client.metric("intake_lane_queue_depth") == 2, what="a full queue")
+        reply = client.submit(minimal())
+        assert reply.status_code == 503 and int(reply.headers["Retry-After"]) >= 1
         blocker.rollback()
     statuses = [raw.reply().status for raw in pending]
     assert set(statuses) == {201, 503}
