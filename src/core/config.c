@@ -99,7 +99,7 @@ static const struct key keys[] = {
 
     {"worker", "enabled", KEY_BOOLEAN, false, AT(worker, enabled), "true", 0, 0,
      "Whether this instance processes submissions, and seals the audit."},
-    {"worker", "count", KEY_NUMBER, false, AT(worker, count), "2", 1, 16,
+    {"worker", "count", KEY_NUMBER, false, AT(worker, count), "3", 1, 16,
      "Threads with one connection each; all but the first only help with a backlog."},
     {"worker", "batch_max", KEY_NUMBER, false, AT(worker, batch_max), "256", 1, 10000,
      "Submissions that are claimed and processed together."},

@@ -51,10 +51,11 @@ static const struct statement statements[] = {
                                "FOR UPDATE OF b"},
     {"processing_write_backgrounds",
      "WITH w AS MATERIALIZED ("
-     "    SELECT w.*"
+     "    SELECT w.profile_id, w.answers, w.removed, w.age, w.stored,"
+     "           coalesce(w.sources, jsonb_build_object(w.booking_uid, w.answers)) AS sources"
      "    FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::int[],"
-     "                $6::int[])"
-     "        AS w (profile_id, answers, sources, removed, age, stored)"
+     "                $6::int[], $7::text[])"
+     "        AS w (profile_id, answers, sources, removed, age, stored, booking_uid)"
      "    JOIN patient_profiles AS p ON p.id = w.profile_id"
      "    WHERE NOT p.deleted"
      "    ORDER BY w.profile_id"
@@ -247,20 +248,23 @@ enum status processing_write_backgrounds(struct connection *connection,
                                          const struct background_write *writes, size_t count,
                                          struct err *err)
 {
-    struct array arrays[6] = {0};
+    struct array arrays[7] = {0};
     array_start(&arrays[0], ARRAY_UUID);
     array_start(&arrays[1], ARRAY_JSONB);
     array_start(&arrays[2], ARRAY_JSONB);
     array_start(&arrays[3], ARRAY_JSONB);
     array_start(&arrays[4], ARRAY_INT4);
     array_start(&arrays[5], ARRAY_INT4);
+    array_start(&arrays[6], ARRAY_TEXT);
     for (size_t i = 0; i < count; i++) {
         array_add_uuid(&arrays[0], writes[i].profile_id);
         array_add_json(&arrays[1], writes[i].answers, strlen(writes[i].answers));
-        array_add_json(&arrays[2], writes[i].sources, strlen(writes[i].sources));
+        array_add_json(&arrays[2], writes[i].sources,
+                       writes[i].sources != NULL ? strlen(writes[i].sources) : 0);
         array_add_json(&arrays[3], writes[i].removed, strlen(writes[i].removed));
         array_add_int4(&arrays[4], writes[i].age);
         array_add_int4(&arrays[5], writes[i].stored);
+        array_add_string(&arrays[6], writes[i].booking_uid);
     }
     AUTO_RESULT PGresult *result = NULL;
     return execute_arrays(connection, "processing_write_backgrounds", arrays, ARRAY_LENGTH(arrays),

@@ -244,6 +244,18 @@ static char *print_object(const json_t *object)
     return json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 }
 
+/*
+ * The booking that wrote all that is set, and alone; NULL otherwise. It is nearly always so, and
+ * spares printing and parsing the same answers twice.
+ */
+static const char *only_source(const struct background *background)
+{
+    void *source = json_object_iter(background->set_sources);
+    const bool only = json_object_size(background->set_sources) == 1 &&
+                      json_equal(json_object_iter_value(source), background->set);
+    return only ? json_object_iter_key(source) : NULL;
+}
+
 static enum status write_backgrounds(struct connection *connection, struct batch *batch,
                                      struct err *err)
 {
@@ -258,15 +270,18 @@ static enum status write_backgrounds(struct connection *connection, struct batch
             continue;
         }
         patient->texts[0] = print_object(patient->background.set);
-        patient->texts[1] = print_object(patient->background.set_sources);
+        const char *source = only_source(&patient->background);
+        patient->texts[1] = source == NULL ? print_object(patient->background.set_sources) : NULL;
         patient->texts[2] = print_keys(patient->background.removed);
-        if (patient->texts[0] == NULL || patient->texts[1] == NULL || patient->texts[2] == NULL) {
+        if (patient->texts[0] == NULL || (source == NULL && patient->texts[1] == NULL) ||
+            patient->texts[2] == NULL) {
             return err_no_memory(err);
         }
         writes[count++] = (struct background_write){
             .profile_id = patient->profile_id,
             .answers = patient->texts[0],
             .sources = patient->texts[1],
+            .booking_uid = source,
             .removed = patient->texts[2],
             .age = patient->age,
             .stored = patient->background_stored,

@@ -64,11 +64,12 @@ void processing_background(const PGresult *result, int row, struct background_ro
 /* What to change in a profile's background, as JSON; what is not named stays as it is. */
 struct background_write {
     const char *profile_id;
-    const char *answers; /* object: linkId -> value, put into medical_data */
-    const char *sources; /* object: booking_uid -> what it wrote, put into answer_sources */
-    const char *removed; /* array of linkIds that leave medical_data */
-    int32_t age;         /* for a profile that has none; -1: not known */
-    bool stored;         /* processing_backgrounds() found and locked it: changed, not made */
+    const char *answers;     /* object: linkId -> value, put into medical_data */
+    const char *sources;     /* object: booking_uid -> what it wrote, put into answer_sources */
+    const char *booking_uid; /* without sources: the one booking, which wrote just `answers` */
+    const char *removed;     /* array of linkIds that leave medical_data */
+    int32_t age;             /* for a profile that has none; -1: not known */
+    bool stored;             /* processing_backgrounds() found and locked it: changed, not made */
 };
 
 /*
