@@ -11,9 +11,17 @@
 /* The input of both statements; ids and parameters are in the order of `enum column`. */
 #define INPUT_SQL                                                                                  \
     "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::uuid[], $7::uuid[],"  \
-    "       $8::uuid[], $9::text[], $10::text[], $11::int[])"                                      \
+    "       $8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::text[],"            \
+    "       $14::text[], $15::text[], $16::text[])"                                                \
     "    WITH ORDINALITY AS i (booking_uid, name, email, phone, data, user_id, profile_id,"        \
-    "                          submission_id, questionnaire_id, questionnaire_version, age, n)"
+    "                          submission_id, questionnaire_id, questionnaire_version, age,"       \
+    "                          token_id, actor, request_id, client_address, reason, n)"
+
+/* What the actor of an input row gives to its row of the audit, and the row's action and booking.
+ */
+#define AUDIT_OF_ENTRY(action)                                                                     \
+    "    " AUDIT_INTO "    SELECT token_id, actor, request_id, client_address::inet, reason,"      \
+    "           '" action "', booking_uid, "
 
 /*
  * For nearly all posts, a person and a booking that are new: a third of the time of the statement
@@ -61,10 +69,15 @@ static const char write_new_sql[] =
     "    DELETE FROM submission_drafts AS d"
     "    USING new_submissions AS s"
     "    WHERE d.booking_uid = s.booking_uid"
-    ")\n"
-    "SELECT n - 1, submission_id, 1, 1, 'submitted', now(), now() "
-    "FROM entry "
-    "WHERE submission_id IN (SELECT id FROM new_submissions)";
+    "),\n"
+    "audited AS (" AUDIT_OF_ENTRY(
+        "submission.create") "NULL"
+                             "    FROM entry"
+                             "    WHERE submission_id IN (SELECT id FROM new_submissions)"
+                             ")\n"
+                             "SELECT n - 1, submission_id, 1, 1, 'submitted', now(), now() "
+                             "FROM entry "
+                             "WHERE submission_id IN (SELECT id FROM new_submissions)";
 
 /*
  * How to read it: `stored` locks what is there for these bookings; `known` finds the person by
@@ -246,18 +259,39 @@ static const char write_any_sql[] =
     "      AND (e.outcome = 3"
     "           OR e.submission_id IN (SELECT id FROM new_submissions)"
     "           OR e.stored_id IN (SELECT submission_id FROM kept_revisions))"
-    ")\n"
-    "SELECT n - 1, coalesce(stored_id, submission_id),"
-    "       CASE WHEN outcome = 1 AND submission_id NOT IN (SELECT id FROM new_submissions) THEN 0"
-    "            WHEN outcome = 2 AND stored_id NOT IN (SELECT submission_id FROM kept_revisions)"
-    "                THEN 0"
-    "            ELSE outcome"
-    "       END,"
-    "       CASE outcome WHEN 1 THEN 1 WHEN 2 THEN stored_revision + 1 ELSE stored_revision END,"
-    "       CASE WHEN outcome IN (1, 2) THEN 'submitted' ELSE stored_status END,"
-    "       coalesce(created_at, now()),"
-    "       CASE WHEN outcome IN (1, 2) THEN now() ELSE updated_at END "
-    "FROM entry";
+    "),\n"
+    "audited_new AS (" AUDIT_OF_ENTRY(
+        "submission.create") "NULL"
+                             "    FROM entry"
+                             "    WHERE submission_id IN (SELECT id FROM new_submissions)"
+                             "),\n"
+                             "audited_revised AS (" AUDIT_OF_ENTRY(
+                                 "submission.revise") "jsonb_build_object('revision', "
+                                                      "stored_revision + 1)"
+                                                      "    FROM entry"
+                                                      "    WHERE stored_id IN (SELECT "
+                                                      "submission_id FROM kept_revisions)"
+                                                      ")\n"
+                                                      "SELECT n - 1, coalesce(stored_id, "
+                                                      "submission_id),"
+                                                      "       CASE WHEN outcome = 1 AND "
+                                                      "submission_id NOT IN (SELECT id FROM "
+                                                      "new_submissions) THEN 0"
+                                                      "            WHEN outcome = 2 AND stored_id "
+                                                      "NOT IN (SELECT submission_id FROM "
+                                                      "kept_revisions)"
+                                                      "                THEN 0"
+                                                      "            ELSE outcome"
+                                                      "       END,"
+                                                      "       CASE outcome WHEN 1 THEN 1 WHEN 2 "
+                                                      "THEN stored_revision + 1 ELSE "
+                                                      "stored_revision END,"
+                                                      "       CASE WHEN outcome IN (1, 2) THEN "
+                                                      "'submitted' ELSE stored_status END,"
+                                                      "       coalesce(created_at, now()),"
+                                                      "       CASE WHEN outcome IN (1, 2) THEN "
+                                                      "now() ELSE updated_at END "
+                                                      "FROM entry";
 
 /* The numbers that the statements use. */
 _Static_assert(SUBMISSION_LATER == 0 && SUBMISSION_CREATED == 1 && SUBMISSION_REVISED == 2 &&
@@ -283,12 +317,17 @@ enum column {
     COLUMN_QUESTIONNAIRE_ID,
     COLUMN_QUESTIONNAIRE_VERSION,
     COLUMN_AGE,
+    COLUMN_TOKEN_ID,
+    COLUMN_ACTOR,
+    COLUMN_REQUEST_ID,
+    COLUMN_CLIENT_ADDRESS,
+    COLUMN_REASON,
     COLUMNS,
 };
 
 static const enum array_type column_types[COLUMNS] = {
-    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB, ARRAY_UUID,
-    ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4,
+    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB, ARRAY_UUID, ARRAY_UUID, ARRAY_UUID,
+    ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4, ARRAY_UUID, ARRAY_TEXT,  ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT,
 };
 
 struct submission_writer {
@@ -331,6 +370,11 @@ static void fill_columns(struct submission_writer *writer, struct submission_wri
         array_add_string(&columns[COLUMN_QUESTIONNAIRE_ID], write->questionnaire_id);
         array_add_string(&columns[COLUMN_QUESTIONNAIRE_VERSION], write->questionnaire_version);
         array_add_int4(&columns[COLUMN_AGE], write->age);
+        array_add_uuid(&columns[COLUMN_TOKEN_ID], write->actor.token_id);
+        array_add_string(&columns[COLUMN_ACTOR], write->actor.name);
+        array_add_string(&columns[COLUMN_REQUEST_ID], write->actor.request_id);
+        array_add_string(&columns[COLUMN_CLIENT_ADDRESS], write->actor.client);
+        array_add_string(&columns[COLUMN_REASON], write->actor.reason);
     }
     for (size_t i = 0; i < COLUMNS; i++) {
         array_end(&columns[i]);

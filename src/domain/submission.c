@@ -158,10 +158,12 @@ void submission_post_finish(struct submission_post *post)
 }
 
 enum status submission_commit(struct submission_service *service, struct submission_post *post,
+                              const struct audit_actor *actor,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),
                               struct err *err)
 {
+    post->write.actor = *actor;
     post->write.done = done;
     return lanes_submit(service->lanes, &post->write, err);
 }

@@ -197,6 +197,7 @@ static bool apply_settings(struct request *request, const struct client_address 
                                  request->headers.forwarded_for, request->headers.forwarded_count);
     const bool origin_allowed = cors_allow(request, &dispatch->settings);
     pthread_rwlock_unlock(&dispatch->settings_lock);
+    client_address_print(&request->client, request->client_text);
     return origin_allowed;
 }
 

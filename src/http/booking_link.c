@@ -35,6 +35,7 @@ bool booking_link_admits(struct request *request, const char *booking_uid)
         reply_problem(request, 403, err.message);
         return false;
     }
+    request->has_link = true;
     return true;
 }
 

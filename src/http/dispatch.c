@@ -187,7 +187,6 @@ static struct request *request_of(struct executor_job *job)
 static void run_job(struct executor_job *job, struct connection *connection)
 {
     struct request *request = request_of(job);
-    client_address_print(&request->client, request->client_text);
     if (request->token != NULL && !admit_caller(request, connection)) {
         request_complete(request);
         return;

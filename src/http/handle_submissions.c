@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "intake/db/audit.h"
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/submission.h"
@@ -88,8 +89,9 @@ static enum handled take_post(struct request *request, const struct post_form *f
         return HANDLED_NOW;
     }
     issues_finish(&issues);
+    const struct audit_actor actor = request_actor(request);
     request_suspend(request);
-    status = submission_commit(service, &pending->post, on_written, &err);
+    status = submission_commit(service, &pending->post, &actor, on_written, &err);
     if (status != STATUS_OK) {
         reply_failure(request, &err);
         return HANDLED_NOW;

@@ -73,9 +73,10 @@ void request_attach(struct request *request, void *attachment, void (*destroy)(v
 struct audit_actor request_actor(const struct request *request)
 {
     const bool has_token = *request->caller.token_id != '\0';
+    const char *nameless = request->has_link ? "link" : "public";
     return (struct audit_actor){
         .token_id = has_token ? request->caller.token_id : NULL,
-        .name = has_token ? request->caller.name : "link",
+        .name = has_token ? request->caller.name : nameless,
         .request_id = request->id,
         .client = *request->client_text != '\0' ? request->client_text : NULL,
         .reason = request->reason,

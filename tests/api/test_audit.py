@@ -39,6 +39,40 @@ def test_an_access_is_kept_with_its_reason_and_origin(intake, staff, booking, ac
     assert row["request_id"] == reply.headers["X-Request-Id"]
 
 
+def test_a_post_is_kept_with_what_it_changed(intake, client):
+    body = minimal()
+    first = client.submit(body)
+    assert client.submit(body).status_code == 200, "the same again changes nothing"
+    second = client.submit(body | {"allergies": "none"})
+    assert (first.status_code, second.status_code) == (201, 200)
+    (created,) = rows_of(intake.database, "submission.create")
+    (revised,) = rows_of(intake.database, "submission.revise")
+    for row, reply, detail in ((created, first, None), (revised, second, {"revision": 2})):
+        assert (row["booking_uid"], row["actor"], row["token_id"]) == (body["booking_uid"], "public", None)
+        assert (row["client"], row["request_id"]) == ("127.0.0.1", reply.headers["X-Request-Id"])
+        assert row["detail"] == detail
+
+
+def test_a_post_names_its_token_or_its_link(start_intake, tokens):
+    intake = start_intake({"http.submissions_require_token": "true"})
+    body = minimal()
+    reply = intake.client(tokens["intake"]).submit(body, headers={"X-Intake-Reason": "typed in by telephone"})
+    assert reply.status_code == 201
+    (row,) = rows_of(intake.database, "submission.create")
+    assert (row["actor"], row["reason"]) == ("test-intake", "typed in by telephone")
+    assert row["token_id"] is not None
+
+
+def test_a_post_that_cannot_be_audited_does_not_happen(intake, client):
+    with intake.database.connect("postgres") as connection:
+        connection.execute("ALTER TABLE audit_log ADD CONSTRAINT nobody CHECK (actor <> 'public') NOT VALID")
+    body = minimal()
+    for posted in (body, body | {"allergies": "none"}):
+        assert client.submit(posted).status_code == 500
+    assert intake.database.value("SELECT count(*) FROM medical_questionnaire_submissions") == 0
+    assert intake.database.value("SELECT count(*) FROM patient_profiles") == 0
+
+
 def test_without_a_reason_there_is_none(intake, staff, booking):
     for headers in ({}, {"X-Intake-Reason": ""}):
         assert staff.look_up(booking, headers=headers).status_code == 200

@@ -11,6 +11,7 @@
 
 #include "intake/core/err.h"
 #include "intake/core/id.h"
+#include "intake/db/audit.h"
 #include "intake/db/connection.h"
 
 enum submission_outcome {
@@ -36,7 +37,8 @@ struct submission_write {
     size_t data_len;
     const char *questionnaire_id;
     const char *questionnaire_version;
-    int32_t age; /* for a profile that has to be made; -1: not known */
+    int32_t age;              /* for a profile that has to be made; -1: not known */
+    struct audit_actor actor; /* who posts it; its texts live as long */
     /* Ids for what may have to be made (UUIDv7); a repeated attempt uses the same. */
     char user_id[UUID_TEXT_SIZE];
     char profile_id[UUID_TEXT_SIZE];
@@ -69,7 +71,8 @@ void submission_writer_destroy(struct submission_writer *writer);
 extern const struct statement_list submission_write_statements;
 
 /*
- * Writes them in one transaction and sets what came of each. With `only_new`, those whose booking
+ * Writes them in one transaction, each change with its row of audit_log (submission.create,
+ * submission.revise), and sets what came of each. With `only_new`, those whose booking
  * and person are both new are written, quickly, and the others become SUBMISSION_LATER. No two of
  * them may name the same booking, e-mail or phone. Failures as connection_execute(), but that what
  * the database refuses is STATUS_INTERNAL.

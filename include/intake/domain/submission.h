@@ -11,6 +11,7 @@
 #include "intake/db/store_submission.h"
 #include "intake/domain/contact.h"
 
+struct audit_actor;
 struct issues;
 struct lanes;
 struct questionnaire;
@@ -75,10 +76,12 @@ enum status submission_make_ready(struct submission_post *post, const char *data
                                   const struct issues *issues, struct err *err);
 
 /*
- * Hands a prepared post to the lanes; `done` is called once, on a lane's thread, and may be before
- * this returns. STATUS_UNAVAILABLE, and no call, when the lanes take no more.
+ * Hands a prepared post to the lanes, for `actor`, whose texts live until `done` is called; `done`
+ * is called once, on a lane's thread, and may be before this returns. STATUS_UNAVAILABLE, and no
+ * call, when the lanes take no more.
  */
 enum status submission_commit(struct submission_service *service, struct submission_post *post,
+                              const struct audit_actor *actor,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),
                               struct err *err);

@@ -46,9 +46,10 @@ struct request {
     char *body; /* NUL-terminated; NULL when empty */
     size_t body_len;
     struct client_address client;
-    char client_text[CLIENT_ADDRESS_SIZE]; /* the same, on an executor thread */
+    char client_text[CLIENT_ADDRESS_SIZE]; /* the same as text, "" where there is none */
     const char *reason;                    /* X-Intake-Reason: why this is done; or NULL */
     struct staff_caller caller;            /* of a guarded route */
+    bool has_link;                         /* showed the booking's link, which was right */
 
     /* What handlers write, with the functions of reply.h. */
     struct reply reply;
@@ -89,8 +90,8 @@ bool request_append_body(struct request *request, const char *data, size_t len, 
 void request_attach(struct request *request, void *attachment, void (*destroy)(void *attachment));
 
 /*
- * Who calls, for the audit row: of a guarded route the token's holder, else the holder of a
- * booking's link. Points into the request. Executor thread.
+ * Who calls, for the audit row: of a guarded route the token's holder, else "link", the holder of a
+ * booking's link, or "public", anybody. Points into the request.
  */
 struct audit_actor request_actor(const struct request *request);
 
