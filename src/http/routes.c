@@ -167,6 +167,23 @@ static const struct route rows[] = {
     },
     {
         .method = "GET",
+        .path = "/q/{booking_uid}",
+        .handle = handle_page_patient,
+    },
+    {
+        .method = "GET",
+        .path = "/staff",
+        .handle = handle_page_staff,
+    },
+    {
+        .method = "GET",
+        .path = "/assets/{digest}/{name}",
+        .unlimited = true,
+        .quiet = true,
+        .handle = handle_asset,
+    },
+    {
+        .method = "GET",
         .path = "/version",
         .handle = handle_version,
     },

@@ -9,6 +9,9 @@ struct embedded_file {
     const char *name;          /* without a folder */
     const unsigned char *data; /* a NUL follows it */
     size_t size;               /* bytes, without that NUL */
+    const char *digest;        /* of the content, hexadecimal */
+    const unsigned char *gzip; /* the same, compressed; NULL where it was not asked for */
+    size_t gzip_size;
 };
 
 #endif

@@ -12,6 +12,11 @@ enum handled handle_health_ready(struct request *request, struct connection *con
 /* handle_metrics.c: Prometheus text */
 enum handled handle_metrics(struct request *request, struct connection *connection);
 
+/* handle_pages.c: the pages and their assets, from the binary */
+enum handled handle_page_patient(struct request *request, struct connection *connection);
+enum handled handle_page_staff(struct request *request, struct connection *connection);
+enum handled handle_asset(struct request *request, struct connection *connection);
+
 /* handle_version.c */
 enum handled handle_version(struct request *request, struct connection *connection);
 

@@ -19,7 +19,7 @@
 struct issues;
 struct request;
 
-enum { REPLY_HEADERS_MAX = 8 };
+enum { REPLY_HEADERS_MAX = 16 };
 
 struct reply {
     unsigned status; /* 0: not set yet */

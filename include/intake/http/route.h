@@ -39,8 +39,8 @@ struct route {
     bool linked;          /* needs the link of the booking in the path's first part in braces */
     enum route_runs runs; /* a guarded route always runs on an executor thread */
     bool takes_body;      /* up to http.body_max_bytes; other routes take none */
-    bool unlimited;       /* the per-address rate does not count: probes */
-    bool quiet;           /* logged at debug level: probes */
+    bool unlimited;       /* the per-address rate does not count: probes, assets */
+    bool quiet;           /* logged at debug level: probes, assets */
     /* The media types that a body may have, at most ROUTE_BODY_TYPES_MAX. None: any. */
     const char *body_types[ROUTE_BODY_TYPES_MAX];
     /* Names of the query parameters, each at most once; others are 400. NULL: none is read. */

@@ -1,0 +1,2 @@
+// The staff page.
+document.documentElement.dataset.ready = "true";

@@ -1,0 +1,62 @@
+"""A real browser: Debian's Chromium, and what it must never do on our pages."""
+
+import os
+import tempfile
+
+import pytest
+
+from browser_harness import AXE, Browser, violations
+
+SIZE = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def screenshots():
+    """The folder of the screenshots: INTAKE_SCREENSHOTS, or one that pytest's output names."""
+    folder = os.environ.get("INTAKE_SCREENSHOTS") or tempfile.mkdtemp(prefix="intake-screenshots-")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def browser():
+    """
+    browser(width=…, height=…, lang="ar") is a fresh Chromium, with no storage of another's. At the
+    end it must have met no violation of our content policy, no script error, no foreign host.
+    """
+    opened = []
+
+    def open_browser(width=SIZE["width"], height=SIZE["height"], lang="en"):
+        opened.append(Browser(width, height, lang))
+        return opened[-1].driver
+
+    yield open_browser
+    faults = []
+    for each in opened:
+        faults += each.faults()
+        each.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def axe():
+    """axe(driver): the page as it stands breaks no rule of WCAG 2.2 AA, neither light nor dark."""
+    if not os.path.exists(AXE):
+        pytest.skip("axe-core is not there: npm ci --prefix tests/browser")
+
+    def check(driver):
+        found = [line for scheme in ("light", "dark") for line in violations(driver, scheme)]
+        assert not found, "\n".join(found)
+
+    return check
+
+
+@pytest.fixture
+def screenshot(screenshots):
+    """screenshot(driver, "patient-phone") saves what is to be seen; the path."""
+    def save(driver, name):
+        path = os.path.join(screenshots, f"{name}.png")
+        assert driver.save_screenshot(path), f"cannot write {path}"
+        return path
+
+    return save
