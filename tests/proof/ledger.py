@@ -1,0 +1,178 @@
+"""Clients that write down every acknowledgement, and the comparison of what they wrote with the database.
+
+Each booking belongs to one client, which posts until it is acknowledged, so that the revision of
+every acknowledgement is known beforehand: one that is missing or doubled shows at once.
+"""
+
+import collections
+import hashlib
+import http.client
+import json
+import random
+import threading
+import uuid
+
+# What a client cannot know the outcome of: it posts the same again.
+LOST = (OSError, http.client.HTTPException)
+
+
+def content_hash(body):
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+class Booking:
+    """One booking as its client knows it."""
+
+    def __init__(self):
+        self.uid = "pv" + uuid.uuid4().hex[:22]
+        self.acknowledged = []  # content hashes; the first is revision 1
+        self.pending = None  # the hash of a content that was posted and not acknowledged
+        self.abandoned = False  # a whole request of it may still lie somewhere unread
+        self.id = None
+
+    def body(self):
+        return {"booking_uid": self.uid, "attendee_name": f"Patient {self.uid}",
+                "attendee_email": f"{self.uid}@example.com", "allergies": "yes",
+                "allergies_details": uuid.uuid4().hex * random.choice((1, 4, 60))}
+
+
+class Ledger:
+    """`clients` threads that post to the given ports until stop(); ports may change hands meanwhile."""
+
+    def __init__(self, ports, clients=8, cut_share=0.0):
+        self.ports, self.cut_share = list(ports), cut_share
+        self.bookings, self.faults = [], []
+        self.outcomes = collections.Counter()
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._changed = threading.Condition(self._lock)
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def stop(self):
+        """Ends when every client has its last post acknowledged, or has waited too long for it."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return self
+
+    def acknowledged(self):
+        return self.outcomes["acknowledged"]
+
+    def wait_for_more(self, count, timeout=60):
+        with self._changed:
+            goal = self.acknowledged() + count
+            if not self._changed.wait_for(lambda: self.acknowledged() >= goal, timeout):
+                self.faults.append(f"nothing was acknowledged for {timeout} s: {dict(self.outcomes)}")
+
+    def _note(self, outcome):
+        with self._changed:
+            self.outcomes[outcome] += 1
+            self._changed.notify_all()
+
+    def _run(self):
+        connection = None
+        while not self._stop.is_set():
+            booking = Booking()
+            with self._lock:
+                self.bookings.append(booking)
+            for _ in range(random.choice((1, 1, 1, 2, 3))):
+                connection = self._post_until_acknowledged(connection, booking)
+                if booking.pending is not None:
+                    return
+                # What was abandoned may be read after what follows it, like any second writer's post.
+                if booking.abandoned:
+                    break
+        if connection is not None:
+            connection.close()
+
+    def _post_until_acknowledged(self, connection, booking):
+        body = booking.body()
+        booking.pending = content_hash(body)
+        data = json.dumps(body).encode()
+        for _ in range(3000):
+            try:
+                if connection is None:
+                    connection = http.client.HTTPConnection("127.0.0.1", random.choice(self.ports), timeout=20)
+                if random.random() < self.cut_share:
+                    self._cut(connection, booking, data)
+                connection.request("POST", "/v1/submissions", data, {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                receipt = reply.read()
+            except LOST as error:
+                booking.abandoned |= isinstance(error, TimeoutError)
+                connection = connection.close() if connection is not None else None
+                self._note("lost")
+                self._stop.wait(0.02) if not self._stop.is_set() else threading.Event().wait(0.02)
+                continue
+            if reply.status in (200, 201):
+                self._acknowledge(booking, reply.status, json.loads(receipt))
+                return connection
+            self._note(str(reply.status))
+            if reply.status != 503:
+                self.faults.append(f"{booking.uid}: {reply.status}")
+                return connection
+            threading.Event().wait(0.02)
+        self.faults.append(f"{booking.uid}: never acknowledged")
+        return connection
+
+    @staticmethod
+    def _cut(connection, booking, data):
+        """Sends the beginning of a request, or all of it, and goes away."""
+        connection.connect()
+        booking.abandoned = True
+        head = f"POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        raw = head.encode() + data
+        connection.sock.sendall(raw[:random.randrange(1, len(raw))] if random.random() < 0.5 else raw)
+        raise ConnectionAbortedError
+
+    def _acknowledge(self, booking, status, receipt):
+        expected = len(booking.acknowledged) + 1
+        if receipt["revision"] != expected or booking.id not in (None, receipt["id"]):
+            self.faults.append(f"{booking.uid}: acknowledged as {receipt['revision']}, not {expected}")
+        booking.id = receipt["id"]
+        booking.acknowledged.append(booking.pending)
+        booking.pending = None
+        self._note("acknowledged")
+
+
+CURRENT = """
+    SELECT s.booking_uid, s.id::text, s.revision, s.submission_data, s.status,
+           p.email, u.email AS user_email
+      FROM medical_questionnaire_submissions s
+      LEFT JOIN patient_profiles p ON p.id = s.patient_profile_id
+      LEFT JOIN users u ON u.id = p.user_id"""
+EARLIER = "SELECT submission_id::text AS id, revision, submission_data FROM submission_revisions ORDER BY revision"
+
+
+def compare(ledger, database):
+    """Everything that is not as the clients were told; [] is what is hoped for."""
+    found = list(ledger.faults)
+    rows = {row["booking_uid"]: row for row in database.query(CURRENT)}
+    earlier = collections.defaultdict(list)
+    for row in database.query(EARLIER):
+        earlier[row["id"]].append((row["revision"], content_hash(row["submission_data"])))
+    for booking in ledger.bookings:
+        row = rows.pop(booking.uid, None)
+        if row is None:
+            if booking.acknowledged:
+                found.append(f"{booking.uid} is missing")
+            continue
+        stored = earlier[row["id"]] + [(row["revision"], content_hash(row["submission_data"]))]
+        if [number for number, _ in stored] != list(range(1, len(stored) + 1)):
+            found.append(f"{booking.uid} has the revisions {[number for number, _ in stored]}")
+        hashes = [content for _, content in stored]
+        known = booking.acknowledged + [booking.pending]
+        if hashes not in (booking.acknowledged, known):
+            found.append(f"{booking.uid}: other contents than were acknowledged")
+        if {row["email"], row["user_email"]} != {f"{booking.uid}@example.com"}:
+            found.append(f"{booking.uid}: the three tables do not agree")
+    found += [f"{uid}: stored, and nobody posted it" for uid in rows]
+    for table, column in (("users", "email"), ("patient_profiles", "email")):
+        twice = database.value(f"SELECT count(*) - count(DISTINCT lower({column})) FROM {table}")
+        if twice:
+            found.append(f"{twice} rows of {table} are doubled")
+    return found

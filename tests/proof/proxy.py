@@ -1,0 +1,113 @@
+"""A proxy in front of PostgreSQL's socket that delays, cuts in the middle of a message, or swallows."""
+
+import os
+import random
+import shutil
+import socket
+import tempfile
+import threading
+import time
+
+NAME = ".s.PGSQL.5432"
+
+
+class Proxy:
+    """`conninfo(text)` goes through it; cut(), stall() and heal() say what it does to connections."""
+
+    def __init__(self, server_directory):
+        self.directory = tempfile.mkdtemp(prefix="intake-px-", dir="/tmp")
+        os.chmod(self.directory, 0o755)
+        self._server = os.path.join(server_directory, NAME)
+        self._server_directory = server_directory
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(os.path.join(self.directory, NAME))
+        self._listener.listen(64)
+        self._lock, self._pairs = threading.Lock(), set()
+        self._budget = None  # bytes until every connection is cut; None: no end
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self.delay_s = 0.0
+        self.cuts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def conninfo(self, text):
+        return text.replace(f"host={self._server_directory}", f"host={self.directory}")
+
+    def cut(self, after_bytes):
+        """Ends every connection once so many more bytes have passed, most likely within a message."""
+        with self._lock:
+            self._budget = after_bytes
+
+    def stall(self):
+        """Connections stay open and nothing passes."""
+        self._flowing.clear()
+
+    def heal(self):
+        self._flowing.set()
+        self.delay_s = 0.0
+
+    def close(self):
+        self._listener.close()
+        self._end_all()
+        shutil.rmtree(self.directory)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            try:
+                server.connect(self._server)
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                self._pairs.add((client, server))
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, sink, (client, server)), daemon=True).start()
+
+    def _passes(self, length):
+        """How much of a piece may pass; less than all of it is the end of all connections."""
+        with self._lock:
+            if self._budget is None:
+                return length
+            allowed = min(length, self._budget)
+            self._budget -= allowed
+            if allowed < length:
+                self._budget = None
+                self.cuts += 1
+            return allowed
+
+    def _pump(self, source, sink, pair):
+        try:
+            while piece := source.recv(random.choice((512, 8192, 65536))):
+                self._flowing.wait()
+                if self.delay_s:
+                    time.sleep(self.delay_s)
+                allowed = self._passes(len(piece))
+                sink.sendall(piece[:allowed])
+                if allowed < len(piece):
+                    self._end_all()
+        except OSError:
+            pass
+        self._end(pair)
+
+    def _end(self, pair):
+        with self._lock:
+            if pair not in self._pairs:
+                return
+            self._pairs.remove(pair)
+        for end in pair:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def _end_all(self):
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            self._end(pair)

@@ -1,0 +1,95 @@
+"""What every proof stands on: a PostgreSQL, a migrated database, daemons, and a table of figures."""
+
+import os
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from intake_harness.daemon import ROOT, Intake, run_command
+from intake_harness.postgres import Cluster
+
+OPTIONS = {"worker.poll_ms": 100, "worker.lease_ms": 2000, "lane.deadline_ms": 1500, "executor.deadline_ms": 1500,
+           "database.connect_timeout_s": 2, "log.level": "warning"}
+
+
+class Table:
+    """The figures: what was done, what came of it, and whether that is what was promised."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, measured, promised, good):
+        self.rows.append((what, measured, promised, good))
+        print(f"  {what}: {measured} (promised: {promised}){'' if good else '  MISSED'}", flush=True)
+
+    def failures(self):
+        return [row for row in self.rows if not row[3]]
+
+    def print(self):
+        print("\n| what | measured | promised |\n| --- | --- | --- |")
+        for what, measured, promised, good in self.rows:
+            print(f"| {what} | {measured} | {promised}{'' if good else ' (MISSED)'} |")
+
+
+class Stage:
+    """Use as a context: a fresh cluster and database, and everything gone at the end."""
+
+    def __init__(self, binary):
+        self.binary = binary
+        self.directory = tempfile.mkdtemp(prefix="intake-proof-", dir="/tmp")
+        self.cluster = Cluster()
+        self.daemons = []
+
+    def __enter__(self):
+        self.database = self.cluster.create_database()
+        for arguments in (("migrate", "up"), ("migrate", "grant", "--role", "intake_daemon")):
+            done = run_command(self.binary, *arguments, conninfo=self.database.conninfo)
+            assert done.returncode == 0, done.stderr
+        return self
+
+    def start(self, options=None, count=1):
+        """`count` more daemons on the one database."""
+        fresh = [Intake(self.binary, self.database, self.directory, {**OPTIONS, **(options or {})}).start()
+                 for _ in range(count)]
+        self.daemons += fresh
+        return fresh
+
+    def __exit__(self, *_):
+        for daemon in self.daemons:
+            if daemon.running():
+                daemon.kill()
+        self.database.drop()
+        self.cluster.close()
+        shutil.rmtree(self.directory)
+
+
+def is_ready(daemon):
+    try:
+        with urllib.request.urlopen(f"{daemon.base}/health/ready", timeout=5) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def seconds_until(probe, limit):
+    """How long it took until probe() was true; `limit` when it never was."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < limit:
+        if probe():
+            return time.monotonic() - begun
+        time.sleep(0.005)
+    return limit
+
+
+def resources(daemon):
+    """(resident MiB, open descriptors) of the process."""
+    pid = daemon.process.pid
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return resident, len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def default_binary():
+    return os.path.join(ROOT, "build", "intake")

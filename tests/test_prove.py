@@ -1,0 +1,39 @@
+"""The proofs in their short form, and that they would notice."""
+
+import os
+import subprocess
+import sys
+
+from intake_harness.daemon import ROOT, scrubbed_environment
+from proof.ledger import Ledger, compare
+
+
+def test_the_short_form_finds_nothing():
+    """With the release build, whose memory is the program's own."""
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "proof", "prove.py"), "--short"],
+                          cwd=ROOT, env=scrubbed_environment(), text=True, capture_output=True, timeout=400, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_ledger_notices_what_is_missing_altered_doubled_or_foreign(intake, database):
+    book = Ledger([intake.port], clients=2).start()
+    book.wait_for_more(20)
+    book.stop()
+    assert compare(book, database) == []
+    revised = next(booking for booking in book.bookings if len(booking.acknowledged) > 1)
+    others = [booking for booking in book.bookings if booking.acknowledged and booking is not revised][:4]
+    harm = (
+        ("DELETE FROM submission_revisions WHERE submission_id = %s::uuid AND revision = 1", revised),
+        ("DELETE FROM medical_questionnaire_submissions WHERE id = %s::uuid AND revision = 1", others[0]),
+        ("UPDATE medical_questionnaire_submissions SET submission_data = '{}' WHERE id = %s::uuid", others[1]),
+        ("UPDATE medical_questionnaire_submissions SET booking_uid = 'x' WHERE id = %s::uuid", others[2]),
+        ("UPDATE patient_profiles SET email = 'x' WHERE id = (SELECT patient_profile_id"
+         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[3]),
+    )
+    for number, (statement, booking) in enumerate(harm):
+        with database.connect("postgres") as connection:
+            connection.execute("ALTER TABLE submission_revisions DISABLE TRIGGER ALL")
+            connection.execute("ALTER TABLE medical_questionnaire_submissions DISABLE TRIGGER ALL")
+            connection.execute(statement, (booking.id,))
+        assert len(compare(book, database)) > number, statement
