@@ -16,6 +16,9 @@ enum {
     PHONE_DIGITS_MAX = 15,
 };
 
+static const char version_characters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
 bool booking_uid_is_valid(const char *text)
 {
     size_t len = 0;
@@ -244,6 +247,23 @@ static void read_phone(const json_t *body, struct contact *contact, struct issue
     free(text);
 }
 
+static void read_consent_version(const json_t *body, struct contact *contact, struct issues *issues)
+{
+    static const char field[] = "consent_version";
+    char *text = read_text(body, field, false, issues);
+    const size_t len = text == NULL ? 0 : strlen(text);
+    if (len > CONSENT_VERSION_MAX) {
+        issues_add(issues, "maxLength", field, NULL, "A version has at most %d characters.",
+                   CONSENT_VERSION_MAX);
+    } else if (len > 0 && strspn(text, version_characters) != len) {
+        issues_add(issues, "format", field, NULL,
+                   "A version consists of letters, digits, \".\", \"-\" and \"_\".");
+    } else if (len > 0) {
+        memcpy(contact->consent_version, text, len + 1);
+    }
+    free(text);
+}
+
 bool contact_read(const json_t *body, struct contact *ret_contact, struct issues *issues)
 {
     *ret_contact = (struct contact){0};
@@ -251,6 +271,7 @@ bool contact_read(const json_t *body, struct contact *ret_contact, struct issues
     read_name(body, ret_contact, issues);
     read_email(body, ret_contact, issues);
     read_phone(body, ret_contact, issues);
+    read_consent_version(body, ret_contact, issues);
     return !issues->failed;
 }
 

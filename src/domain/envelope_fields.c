@@ -6,7 +6,8 @@
 #include "intake/core/cleanup.h"
 
 const char *const envelope_fields[] = {
-    "booking_uid", "attendee_name", "attendee_email", "attendee_phone", "questionnaire",
+    "booking_uid",    "attendee_name", "attendee_email",
+    "attendee_phone", "questionnaire", "consent_version",
 };
 const size_t envelope_fields_count = ARRAY_LENGTH(envelope_fields);
 

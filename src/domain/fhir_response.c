@@ -106,6 +106,8 @@ static enum status read_contact(const json_t *flat, struct submission_post *post
         {"attendee_name", "QuestionnaireResponse.contained.name"},
         {"attendee_email", "QuestionnaireResponse.contained.telecom.where(system='email').value"},
         {"attendee_phone", "QuestionnaireResponse.contained.telecom.where(system='phone').value"},
+        {"consent_version",
+         "QuestionnaireResponse.extension.where(url='" CONSENT_EXTENSION "').value"},
     };
     AUTO(issues_finish) struct issues found = {0};
     if (!contact_read(flat, &post->contact, &found) || found.failed) {

@@ -261,6 +261,9 @@ static void print_envelope(struct printer *printer, const json_t *response)
     print_name(printer, patient);
     print_telecom(printer, patient, "email", "attendee_email");
     print_telecom(printer, patient, "phone", "attendee_phone");
+    enum value_type type = VALUE_NONE;
+    print_text_field(printer, "consent_version",
+                     extension_value(response, CONSENT_EXTENSION, &type));
     if (printer->tree->questionnaire->id[0] != '\0') {
         print_key(printer, "questionnaire", strlen("questionnaire"));
         strbuf_json_string(printer->out, printer->tree->questionnaire->id,

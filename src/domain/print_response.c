@@ -193,6 +193,12 @@ static void print_head(const struct questionnaire *questionnaire, const json_t *
         first = false;
     }
     print_patient(body, out);
+    const json_t *consent = envelope(body, "consent_version");
+    if (consent != NULL) {
+        print_json_member(
+            out, ",\"extension\":[{\"url\":\"" CONSENT_EXTENSION "\",\"valueString\":", consent,
+            "}]");
+    }
     const json_t *booking = envelope(body, "booking_uid");
     if (booking != NULL) {
         print_json_member(

@@ -91,6 +91,14 @@ static void put_contact(struct strbuf *out, const json_t *body)
     strbuf_putc(out, '}');
 }
 
+/* Which text the patient consented to, or null. */
+static void put_consent_version(struct strbuf *out, const json_t *body)
+{
+    const json_t *version = json_object_get(body, "consent_version");
+    const bool is_given = version != NULL && !json_is_unanswered(version);
+    put_member(out, "consent_version", is_given ? version : json_null(), NULL, false);
+}
+
 static void put_answers(struct strbuf *out, const json_t *body, const struct json_lexemes *lexemes)
 {
     strbuf_puts(out, ",\"answers\":{");
@@ -157,6 +165,7 @@ enum status submission_print_record(const struct submission_record *record, stru
     put_text(out, "version", record->questionnaire_version);
     strbuf_putc(out, '}');
     put_contact(out, body);
+    put_consent_version(out, body);
     put_patient(record, out);
     put_answers(out, body, &lexemes);
     put_json(out, "evaluation", record->evaluation, "null");

@@ -22,7 +22,8 @@ bool booking_link_admits(struct request *request, const char *booking_uid)
 {
     const char *secret = request->services->config->link.secret;
     if (*secret == '\0') {
-        reply_problem(request, 404, "There are no drafts here: no [link] secret is configured.");
+        reply_problem(request, 404,
+                      "There are no links to bookings here: no [link] secret is configured.");
         return false;
     }
     const char *token = token_of(request);

@@ -56,6 +56,13 @@ static const struct route rows[] = {
     },
     {
         .method = "GET",
+        .path = "/v1/bookings/{booking_uid}",
+        .linked = true,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_booking_get,
+    },
+    {
+        .method = "GET",
         .path = "/v1/drafts/{booking_uid}",
         .linked = true,
         .runs = ROUTE_DATABASE,

@@ -1,6 +1,6 @@
 /*
- * Who posts: the envelope of a submission (booking and contact), checked and brought into one
- * form. What is wrong is added to the issues, each field on its own.
+ * Who posts: the envelope of a submission (booking, contact and consent), checked and brought into
+ * one form. What is wrong is added to the issues, each field on its own.
  */
 #ifndef INTAKE_DOMAIN_CONTACT_H
 #define INTAKE_DOMAIN_CONTACT_H
@@ -15,6 +15,7 @@ enum {
     CONTACT_NAME_MAX = 200,  /* code points */
     CONTACT_EMAIL_MAX = 254, /* bytes (RFC 5321 section 4.5.3.1.3, less the brackets) */
     PHONE_SIZE = 17,         /* "+", at most 15 digits (E.164), NUL */
+    CONSENT_VERSION_MAX = 32,
 };
 
 /*
@@ -25,15 +26,17 @@ bool booking_uid_is_valid(const char *text);
 /* A contact, each member owned by it and NUL-terminated; `phone` is "" when there is none. */
 struct contact {
     char booking_uid[BOOKING_UID_MAX + 1];
-    char *name;             /* trimmed, runs of white space as one space */
-    char *email;            /* trimmed, otherwise as posted */
-    char phone[PHONE_SIZE]; /* E.164 */
+    char *name;                                    /* trimmed, runs of white space as one space */
+    char *email;                                   /* trimmed, otherwise as posted */
+    char phone[PHONE_SIZE];                        /* E.164 */
+    char consent_version[CONSENT_VERSION_MAX + 1]; /* the text that was consented to; or "" */
 };
 
 /*
- * Reads booking_uid, attendee_name, attendee_email and attendee_phone from a body. Codes:
- * required, invalidAnswerType, placeholder, format, maxLength, invalidCharacter. False when memory
- * is out. `ret_contact` is complete when no issue was added; free it with contact_finish always.
+ * Reads booking_uid, attendee_name, attendee_email, attendee_phone and consent_version from a body.
+ * Codes: required, invalidAnswerType, placeholder, format, maxLength, invalidCharacter. False when
+ * memory is out. `ret_contact` is complete when no issue was added; free it with contact_finish
+ * always.
  */
 bool contact_read(const json_t *body, struct contact *ret_contact, struct issues *issues);
 void contact_finish(struct contact *contact);

@@ -4,7 +4,7 @@
  *
  * The envelope's fields become: booking_uid the `identifier` (system urn:intake:booking-uid), the
  * attendee a contained Patient with name and telecom, which is the `subject` (or, read, the
- * `source`).
+ * `source`), consent_version an extension of the response (urn:intake:consent-version).
  */
 #ifndef INTAKE_DOMAIN_FLAT_FHIR_H
 #define INTAKE_DOMAIN_FLAT_FHIR_H
@@ -17,7 +17,8 @@ struct json_lexemes;
 struct questionnaire;
 struct strbuf;
 
-#define BOOKING_SYSTEM "urn:intake:booking-uid"
+#define BOOKING_SYSTEM    "urn:intake:booking-uid"
+#define CONSENT_EXTENSION "urn:intake:consent-version"
 
 /* What a response says about itself; NULL members are left out. */
 struct response_head {

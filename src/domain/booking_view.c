@@ -1,0 +1,67 @@
+/* A booking as its patient sees it. */
+#include "intake/domain/booking_view.h"
+
+#include <string.h>
+
+#include "intake/core/clock.h"
+#include "intake/db/store_lookup.h"
+#include "intake/domain/questionnaire.h"
+
+/* The text, or null. */
+static void put_text(struct strbuf *out, struct view text)
+{
+    if (text.data == NULL) {
+        strbuf_puts(out, "null");
+    } else {
+        strbuf_json_string(out, text.data, text.len);
+    }
+}
+
+static struct view view_of(const char *text)
+{
+    return *text == '\0' ? (struct view){0} : (struct view){text, strlen(text)};
+}
+
+static void put_questionnaire(struct strbuf *out, struct view id, struct view version)
+{
+    strbuf_puts(out, ",\"questionnaire\":{\"id\":");
+    put_text(out, id);
+    strbuf_puts(out, ",\"version\":");
+    put_text(out, version);
+    strbuf_putc(out, '}');
+}
+
+static void put_submission(struct strbuf *out, const struct submission_record *record)
+{
+    char created_at[RFC3339_SIZE];
+    char updated_at[RFC3339_SIZE];
+    clock_rfc3339(record->created_at_us, created_at);
+    clock_rfc3339(record->updated_at_us, updated_at);
+    strbuf_printf(out, "{\"revision\":%d,\"status\":", (int)record->revision);
+    put_text(out, record->status);
+    strbuf_printf(out, ",\"created_at\":\"%s\",\"updated_at\":\"%s\",\"answers\":", created_at,
+                  updated_at);
+    strbuf_append(out, record->data.data, record->data.len);
+    strbuf_putc(out, '}');
+}
+
+void booking_print(const char *booking_uid, const struct submission_record *record,
+                   const struct questionnaire *standard, struct strbuf *out)
+{
+    strbuf_puts(out, "{\"booking_uid\":");
+    strbuf_json_string(out, booking_uid, strlen(booking_uid));
+    if (record != NULL) {
+        put_questionnaire(out, record->questionnaire_id, record->questionnaire_version);
+    } else {
+        put_questionnaire(out, view_of(standard != NULL ? questionnaire_id(standard) : ""),
+                          view_of(standard != NULL ? questionnaire_version(standard) : ""));
+    }
+    /* No program that writes appointments says which booking one belongs to. */
+    strbuf_puts(out, ",\"consultation_at\":null,\"submission\":");
+    if (record != NULL) {
+        put_submission(out, record);
+    } else {
+        strbuf_puts(out, "null");
+    }
+    strbuf_putc(out, '}');
+}

@@ -1,0 +1,32 @@
+/* /v1/bookings/{booking_uid}: what the holder of a booking's link may know of it. */
+#include "intake/core/cleanup.h"
+#include "intake/db/audit.h"
+#include "intake/db/store_lookup.h"
+#include "intake/domain/booking_view.h"
+#include "intake/domain/questionnaire_set.h"
+#include "intake/domain/submission.h"
+#include "intake/http/handlers.h"
+#include "intake/http/request.h"
+
+enum handled handle_booking_get(struct request *request, struct connection *connection)
+{
+    const char *booking_uid = request->params[0];
+    struct err err = {0};
+    struct submission_record record = {0};
+    const struct audit_actor actor = request_actor(request);
+    const enum status status = lookup_submission(connection, &actor, booking_uid, &record, &err);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        reply_failure(request, &err);
+        return HANDLED_NOW;
+    }
+    const struct questionnaire_set *set =
+        submission_service_questionnaires(request->services->submissions);
+    struct strbuf body = {0};
+    booking_print(booking_uid, status == STATUS_OK ? &record : NULL, questionnaire_set_default(set),
+                  &body);
+    reply_json(request, 200, &body);
+    if (status == STATUS_OK) {
+        submission_record_finish(&record);
+    }
+    return HANDLED_NOW;
+}
