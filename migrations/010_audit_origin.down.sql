@@ -2,6 +2,12 @@
 -- Parks the columns of those rows that have something in them.
 SET lock_timeout = '20ms';
 
+-- First: a step up after a step back that broke off writes into the rows.
+BEGIN;
+SELECT intake_archive.prepare_to_alter('audit_log');
+DROP TRIGGER IF EXISTS audit_log_is_append_only ON audit_log;
+COMMIT;
+
 CREATE TABLE IF NOT EXISTS intake_archive.audit_log_010 (
     id             bigint PRIMARY KEY,
     client_address inet,
@@ -23,7 +29,6 @@ $$;
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('audit_log');
-DROP TRIGGER IF EXISTS audit_log_is_append_only ON audit_log;
 DROP FUNCTION IF EXISTS audit_refuse_change();
 DO $$
 BEGIN

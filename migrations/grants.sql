@@ -38,8 +38,13 @@ BEGIN
                 ('medical_questionnaire_submissions', 'SELECT, INSERT, UPDATE'),
                 ('submission_revisions', 'SELECT, INSERT'),
                 ('submission_drafts', 'SELECT, INSERT, UPDATE, DELETE'),
+                -- What came of it, and what staff decided.
+                ('processing_failures', 'SELECT, INSERT'),
+                ('submission_reviews', 'SELECT, INSERT'),
+                ('contradiction_resolutions', 'SELECT, INSERT'),
                 -- Who may call; tokens are made with a command, as the owner.
                 ('staff_tokens', 'SELECT'),
+                ('staff_sessions', 'SELECT, INSERT, UPDATE, DELETE'),
                 -- Who has seen what: only ever added to.
                 ('audit_log', 'SELECT, INSERT'),
                 ('audit_seals', 'SELECT, INSERT'),

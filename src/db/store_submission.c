@@ -248,6 +248,7 @@ static const char write_any_sql[] =
     "        processed_at = NULL,"
     "        failure_reason = NULL,"
     "        evaluation = NULL,"
+    "        review_state = 'received',"
     "        updated_at = now()"
     "    FROM entry AS e"
     "    WHERE s.id = e.stored_id AND e.stored_id IN (SELECT submission_id FROM kept_revisions)"

@@ -7,8 +7,9 @@ import pytest
 from intake_harness.bodies import full, minimal
 from intake_harness.daemon import run_command
 
-OURS = ("medical_questionnaire_submissions", "submission_revisions", "submission_drafts", "staff_tokens",
-        "audit_log", "audit_seals", "intake_migrations")
+OURS = ("medical_questionnaire_submissions", "submission_revisions", "submission_drafts", "submission_reviews",
+        "processing_failures", "contradiction_resolutions", "staff_tokens", "staff_sessions", "audit_log",
+        "audit_seals", "intake_migrations")
 
 
 @pytest.fixture

@@ -73,6 +73,16 @@ def use(database):
             ('01900000-0000-7000-8000-000000000021', 1, '{"n": 1}', 'processed');
         INSERT INTO staff_tokens (id, name, role, token_hash, revoked_at) VALUES
             (gen_random_uuid(), 'nurse', 'staff', '\\x01', NULL), (gen_random_uuid(), 'old', 'admin', '\\x02', now());
+        INSERT INTO staff_sessions (session_hash, token_id, expires_at)
+        SELECT '\\x03', id, now() FROM staff_tokens WHERE name = 'nurse';
+        UPDATE medical_questionnaire_submissions SET review_state = 'rejected' WHERE booking_uid = 'bookingTwo';
+        INSERT INTO submission_reviews (submission_id, revision, state, comment, actor) VALUES
+            ('01900000-0000-7000-8000-000000000022', 1, 'approved', NULL, 'nurse'),
+            ('01900000-0000-7000-8000-000000000022', 1, 'rejected', 'No.', 'nurse');
+        INSERT INTO processing_failures (submission_id, revision, attempt, reason, final) VALUES
+            ('01900000-0000-7000-8000-000000000022', 1, 5, 'too often', true);
+        INSERT INTO contradiction_resolutions (submission_id, revision, field, stored, posted, decision, actor) VALUES
+            ('01900000-0000-7000-8000-000000000021', 2, 'name', '"a"', '"b"', 'keep', 'nurse');
         UPDATE medical_questionnaire_submissions
            SET evaluation = '{"scores": [], "flags": [{"link_id": "a", "text": "b"}]}'
          WHERE booking_uid = 'bookingOne';
