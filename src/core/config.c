@@ -136,6 +136,12 @@ static const struct key keys[] = {
     {"drafts", "days", KEY_NUMBER, false, AT(drafts, days), "30", 1, 3650,
      "Days that a draft is kept after it was last written."},
 
+    {"session", "idle_minutes", KEY_NUMBER, false, AT(session, idle_minutes), "30", 5, 1440,
+     "Minutes without a request after which the staff page asks for the token again (one less, at\n"
+     "# times: a use is noted once a minute)."},
+    {"session", "hours", KEY_NUMBER, false, AT(session, hours), "12", 1, 168,
+     "Hours after which it asks in any case."},
+
     {"log", "level", KEY_LOG_LEVEL, true, AT(log, level), "info", 0, 0,
      "error, warning, info (a line per request) or debug."},
 };

@@ -69,6 +69,7 @@ enum status staff_authenticate(struct connection *connection, const char *token,
     if (status == STATUS_OK) {
         memcpy(caller.token_id, record.id, sizeof caller.token_id);
         snprintf(caller.name, sizeof caller.name, "%s", record.name.data);
+        caller.expires_at_us = record.expires_at_us;
         *ret_caller = caller;
     }
     return status;

@@ -11,6 +11,7 @@
 #include "intake/http/booking_link.h"
 #include "intake/http/cors.h"
 #include "intake/http/dispatch.h"
+#include "intake/http/session_cookie.h"
 
 enum { TOKEN_LENGTH_MAX = 512 };
 
@@ -85,26 +86,80 @@ static const char *bearer_token(struct view authorization)
     return token;
 }
 
+/* Whether wrong guesses from this address keep it waiting; the reply is set then. */
+static bool must_wait(struct request *request, const char *guess)
+{
+    const long wait_seconds = guess_limit_wait_s(request->dispatch->guess_limit, &request->client,
+                                                 guess, clock_monotonic_us());
+    if (wait_seconds > 0) {
+        reply_header(request, "Retry-After", "%ld", wait_seconds);
+        reply_problem(request, 429, "There were too many wrong tokens from this address.");
+    }
+    return wait_seconds > 0;
+}
+
+static void count_failure(struct request *request, const char *guess)
+{
+    guess_limit_failed(request->dispatch->guess_limit, &request->client, guess,
+                       clock_monotonic_us());
+}
+
+/* The cookie that cannot be or is not a session any more; the browser is told to forget it. */
+static void reply_no_session(struct request *request)
+{
+    session_cookie_clear(request);
+    reply_header(request, "WWW-Authenticate", "Bearer realm=\"intake\"");
+    reply_problem(request, 401, "The session is not known, or has ended: sign in again.");
+}
+
+static void reply_other_origin(struct request *request)
+{
+    reply_problem(request, 403, "This must come from a page of this very host.");
+}
+
+/* A cookie is sent by a browser whoever made the request: so one that changes must be ours. */
+static bool check_session(struct request *request)
+{
+    const struct wire_headers *headers = &request->headers;
+    const struct view cookie = headers->session_cookie;
+    const bool is_one =
+        headers->session_cookies == 1 && session_is_well_formed(cookie.data, cookie.len);
+    if (is_one) {
+        memcpy(request->session, cookie.data, cookie.len);
+    }
+    if (must_wait(request, is_one ? request->session : NULL)) {
+        return false;
+    }
+    if (!is_one) {
+        count_failure(request, "");
+        reply_no_session(request);
+        return false;
+    }
+    const bool only_reads = text_equal(request->route->method, "GET");
+    if (!only_reads && !session_cookie_is_same_origin(request)) {
+        reply_other_origin(request);
+        return false;
+    }
+    return true;
+}
+
 static bool check_token(struct request *request)
 {
     if (!route_is_guarded(request->route, request->services->config)) {
         return true;
     }
-    struct guess_limit *guesses = request->dispatch->guess_limit;
-    const char *token = bearer_token(request->headers.authorization);
-    const int64_t now_us = clock_monotonic_us();
-    const long wait_seconds = request->headers.authorization.len == 0
-                                  ? 0
-                                  : guess_limit_wait_s(guesses, &request->client, token, now_us);
-    if (wait_seconds > 0) {
-        reply_header(request, "Retry-After", "%ld", wait_seconds);
-        reply_problem(request, 429, "There were too many wrong tokens from this address.");
+    const struct view authorization = request->headers.authorization;
+    if (authorization.data == NULL && request->headers.session_cookies > 0) {
+        return check_session(request);
+    }
+    const char *token = bearer_token(authorization);
+    if (authorization.len > 0 && must_wait(request, token)) {
         return false;
     }
     request->token = token;
     if (token == NULL) {
-        if (request->headers.authorization.len > 0) {
-            guess_limit_failed(guesses, &request->client, "", now_us);
+        if (authorization.len > 0) {
+            count_failure(request, "");
         }
         reply_header(request, "WWW-Authenticate", "Bearer realm=\"intake\"");
         reply_problem(request, 401, "This needs a token: Authorization: Bearer TOKEN.");
@@ -121,7 +176,7 @@ static bool check_link(struct request *request)
 /* Why this is done, for the audit row. */
 static bool check_reason(struct request *request)
 {
-    if (request->token == NULL && request->route->runs != ROUTE_DATABASE) {
+    if (!request_has_credential(request) && request->route->runs != ROUTE_DATABASE) {
         return true;
     }
     const char *reason = request_header(request, "X-Intake-Reason");
@@ -234,29 +289,81 @@ size_t admit_body_limit(const struct request *request)
     return takes_body ? (size_t)request->services->config->http.body_max_bytes : 0;
 }
 
-bool admit_caller(struct request *request, struct connection *connection)
+void admit_remember(struct request *request, const char *guess)
 {
-    struct err err = {0};
-    const enum status status =
-        staff_authenticate(connection, request->token, &request->caller, &err);
-    struct guess_limit *guesses = request->dispatch->guess_limit;
+    guess_limit_succeeded(request->dispatch->guess_limit, &request->client, guess,
+                          clock_monotonic_us());
+}
+
+/* What came of looking for a caller; false: the reply is set. */
+static bool take_verdict(struct request *request, enum status status, const char *guess,
+                         bool was_known, const struct err *err)
+{
     if (status == STATUS_DENIED) {
-        guess_limit_failed(guesses, &request->client, request->token, clock_monotonic_us());
-        reply_header(request, "WWW-Authenticate",
-                     "Bearer realm=\"intake\", error=\"invalid_token\"");
-        reply_problem(request, 401, "The token is not known, or has ended.");
+        if (!was_known) {
+            count_failure(request, guess);
+        }
         return false;
     }
     if (status != STATUS_OK) {
-        reply_failure(request, &err);
+        reply_failure(request, err);
         return false;
     }
-    guess_limit_succeeded(guesses, &request->client, request->token, clock_monotonic_us());
-    if ((request->route->roles & (unsigned)request->caller.role) == 0) {
-        reply_header(request, "WWW-Authenticate",
-                     "Bearer realm=\"intake\", error=\"insufficient_scope\"");
-        reply_problem(request, 403, "The token's role may not do this.");
-        return false;
-    }
+    admit_remember(request, guess);
     return true;
+}
+
+static bool find_by_session(struct request *request, struct connection *connection)
+{
+    struct err err = {0};
+    bool was_known = false;
+    const enum status status = session_authenticate(connection, request->session,
+                                                    request->services->config->session.idle_minutes,
+                                                    &request->caller, &was_known, &err);
+    const bool found = take_verdict(request, status, request->session, was_known, &err);
+    if (status == STATUS_DENIED) {
+        reply_no_session(request);
+    }
+    return found;
+}
+
+static bool find_by_token(struct request *request, struct connection *connection, const char *token)
+{
+    struct err err = {0};
+    const enum status status = staff_authenticate(connection, token, &request->caller, &err);
+    const bool found = take_verdict(request, status, token, false, &err);
+    if (status == STATUS_DENIED) {
+        reply_header(request, "WWW-Authenticate",
+                     "Bearer realm=\"intake\", error=\"invalid_token\"");
+        reply_problem(request, 401, "The token is not known, or has ended.");
+    }
+    return found;
+}
+
+static bool check_role(struct request *request, unsigned roles)
+{
+    if ((roles & (unsigned)request->caller.role) != 0) {
+        return true;
+    }
+    reply_header(request, "WWW-Authenticate",
+                 "Bearer realm=\"intake\", error=\"insufficient_scope\"");
+    reply_problem(request, 403, "The token's role may not do this.");
+    return false;
+}
+
+bool admit_caller(struct request *request, struct connection *connection)
+{
+    const bool found = request->token != NULL ? find_by_token(request, connection, request->token)
+                                              : find_by_session(request, connection);
+    return found && check_role(request, request->route->roles);
+}
+
+bool admit_sign_in(struct request *request, struct connection *connection, const char *token)
+{
+    if (request->headers.origin.data != NULL && !session_cookie_is_same_origin(request)) {
+        reply_other_origin(request);
+        return false;
+    }
+    return !must_wait(request, token) && find_by_token(request, connection, token) &&
+           check_role(request, SESSION_ROLES);
 }

@@ -187,7 +187,7 @@ static struct request *request_of(struct executor_job *job)
 static void run_job(struct executor_job *job, struct connection *connection)
 {
     struct request *request = request_of(job);
-    if (request->token != NULL && !admit_caller(request, connection)) {
+    if (request_has_credential(request) && !admit_caller(request, connection)) {
         request_complete(request);
         return;
     }
@@ -207,7 +207,7 @@ static void refuse_job(struct executor_job *job, const struct err *err)
 static bool start_work(struct request *request)
 {
     const struct route *route = request->route;
-    if (route->runs == ROUTE_DATABASE || request->token != NULL) {
+    if (route->runs == ROUTE_DATABASE || request_has_credential(request)) {
         request->job = (struct executor_job){.run = run_job, .refuse = refuse_job};
         request_suspend(request);
         if (!executor_submit(request->services->executor, &request->job)) {

@@ -55,6 +55,28 @@ static const struct route rows[] = {
         .handle = handle_submission_retry,
     },
     {
+        .method = "POST",
+        .path = "/v1/session",
+        .runs = ROUTE_DATABASE,
+        .takes_body = true,
+        .body_types = {JSON_TYPE},
+        .handle = handle_session_post,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/session",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_session_get,
+    },
+    {
+        .method = "DELETE",
+        .path = "/v1/session",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_session_delete,
+    },
+    {
         .method = "GET",
         .path = "/v1/bookings/{booking_uid}",
         .linked = true,

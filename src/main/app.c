@@ -14,6 +14,7 @@
 #include "intake/db/migrate.h"
 #include "intake/db/store_draft.h"
 #include "intake/db/store_lookup.h"
+#include "intake/db/store_session.h"
 #include "intake/db/store_token.h"
 #include "intake/domain/link.h"
 #include "intake/domain/questionnaire_set.h"
@@ -90,10 +91,11 @@ static enum status start_lanes(struct app *app, struct err *err)
 
 static const struct statement_list *executor_statements(size_t *ret_count)
 {
-    static struct statement_list lists[3];
+    static struct statement_list lists[4];
     lists[0] = lookup_statements;
     lists[1] = token_statements;
     lists[2] = draft_statements;
+    lists[3] = session_statements;
     *ret_count = ARRAY_LENGTH(lists);
     return lists;
 }

@@ -77,6 +77,10 @@ struct config {
         long days;
     } drafts;
     struct {
+        long idle_minutes;
+        long hours;
+    } session;
+    struct {
         char *level;
     } log;
 };

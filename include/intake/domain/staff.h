@@ -27,6 +27,7 @@ struct staff_caller {
     enum role role;
     char token_id[UUID_TEXT_SIZE];
     char name[STAFF_NAME_MAX + 1];
+    int64_t expires_at_us; /* of the token, or of the session; 0: never */
 };
 
 /* "staff" and its kin, or NULL. Static storage. */

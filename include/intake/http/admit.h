@@ -16,9 +16,18 @@ void admit(struct request *request, const char *method, const char *version,
 size_t admit_body_limit(const struct request *request);
 
 /*
- * Finds the caller of a guarded route by its token and checks its role. False: the reply is set.
- * Executor thread.
+ * Finds the caller of a guarded route by its token or session and checks its role. False: the
+ * reply is set. Executor thread.
  */
 bool admit_caller(struct request *request, struct connection *connection);
+
+/*
+ * The same for a token out of the body, of somebody who wants a session: wrong ones count as
+ * everywhere, and only persons are let in. Executor thread.
+ */
+bool admit_sign_in(struct request *request, struct connection *connection, const char *token);
+
+/* A new session is let in from there although others guess wrong, like a token that was right. */
+void admit_remember(struct request *request, const char *guess);
 
 #endif

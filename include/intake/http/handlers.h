@@ -38,6 +38,11 @@ enum handled handle_draft_delete(struct request *request, struct connection *con
 /* handle_bookings.c: what the holder of a booking's link may know of it */
 enum handled handle_booking_get(struct request *request, struct connection *connection);
 
+/* handle_session.c: staff sign in and out */
+enum handled handle_session_post(struct request *request, struct connection *connection);
+enum handled handle_session_get(struct request *request, struct connection *connection);
+enum handled handle_session_delete(struct request *request, struct connection *connection);
+
 /* handle_questionnaires.c: the definitions, for whoever shows the form */
 enum handled handle_questionnaires_list(struct request *request, struct connection *connection);
 enum handled handle_questionnaire_get(struct request *request, struct connection *connection);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "intake/db/executor.h"
+#include "intake/domain/session.h"
 #include "intake/domain/staff.h"
 #include "intake/http/client_address.h"
 #include "intake/http/deadline.h"
@@ -67,7 +68,8 @@ struct request {
     char method[8];         /* for logs and metrics; a longer one is cut */
     int64_t started_us;     /* monotonic */
     struct wire_headers headers;
-    const char *token; /* of the Authorization header */
+    const char *token;          /* of the Authorization header */
+    char session[SESSION_SIZE]; /* of the cookie, where a guarded route has no token; else "" */
     size_t body_capacity;
     size_t received_bytes;
     struct executor_job job;
@@ -94,6 +96,12 @@ void request_attach(struct request *request, void *attachment, void (*destroy)(v
  * booking's link, or "public", anybody. Points into the request.
  */
 struct audit_actor request_actor(const struct request *request);
+
+/* Whether it came with something to find its caller by, on a route that asks for that. */
+static inline bool request_has_credential(const struct request *request)
+{
+    return request->token != NULL || *request->session != '\0';
+}
 
 /* A header of the request, or NULL. */
 const char *request_header(const struct request *request, const char *name);

@@ -26,7 +26,10 @@ struct wire_headers {
     struct view authorization;
     struct view content_type;
     struct view origin;
+    struct view host;
     struct view cors_method;
+    struct view session_cookie;                    /* the first of the cookies of that name */
+    size_t session_cookies;                        /* how many there are */
     struct view forwarded_for[WIRE_FORWARDED_MAX]; /* the last ones of more */
     size_t forwarded_count;
 };

@@ -1,0 +1,76 @@
+/* The cookie of the staff page. */
+#include "intake/http/session_cookie.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "intake/http/request.h"
+
+static bool begins_with(struct view text, const char *prefix)
+{
+    const size_t len = strlen(prefix);
+    return text.len >= len && strncasecmp(text.data, prefix, len) == 0;
+}
+
+/* `host` without the port that its scheme has anyway. */
+static struct view without_port(struct view host, const char *port)
+{
+    const size_t len = strlen(port);
+    if (host.len > len && strncmp(host.data + host.len - len, port, len) == 0) {
+        host.len -= len;
+    }
+    return host;
+}
+
+bool session_cookie_origin_fits(struct view origin, struct view host)
+{
+    static const struct {
+        const char *prefix;
+        const char *port;
+    } schemes[] = {{"https://", ":443"}, {"http://", ":80"}};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (begins_with(origin, schemes[i].prefix)) {
+            const size_t skip = strlen(schemes[i].prefix);
+            const struct view named = {origin.data + skip, origin.len - skip};
+            const struct view ours = without_port(host, schemes[i].port);
+            return named.len > 0 && named.len == ours.len &&
+                   strncasecmp(named.data, ours.data, ours.len) == 0;
+        }
+    }
+    return false; /* "null", and what browsers do not send */
+}
+
+bool session_cookie_is_same_origin(const struct request *request)
+{
+    const struct wire_headers *headers = &request->headers;
+    if (headers->origin.data != NULL) {
+        return session_cookie_origin_fits(headers->origin, headers->host);
+    }
+    return text_equal(request_header(request, "Sec-Fetch-Site"), "same-origin");
+}
+
+bool session_cookie_host_is_loopback(struct view host)
+{
+    static const char name[] = "localhost";
+    const size_t len = sizeof name - 1;
+    if (begins_with(host, name)) {
+        return host.len == len || host.data[len] == ':';
+    }
+    struct client_address address;
+    return client_address_parse(host.data, host.len, &address) &&
+           client_address_is_loopback(&address);
+}
+
+void session_cookie_set(struct request *request, const char *session)
+{
+    const struct view host = request->headers.host;
+    const bool plain = host.data != NULL && session_cookie_host_is_loopback(host);
+    reply_header(request, "Set-Cookie", SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict%s",
+                 session, plain ? "" : "; Secure");
+}
+
+void session_cookie_clear(struct request *request)
+{
+    reply_header(request, "Set-Cookie",
+                 SESSION_COOKIE "=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+}
