@@ -1,0 +1,83 @@
+/* The values of headers that we read ourselves; the input is one of them a line. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/text.h"
+#include "intake/domain/link.h"
+#include "intake/http/client_address.h"
+#include "intake/http/etag.h"
+#include "intake/http/route.h"
+#include "intake/http/wire.h"
+
+enum { LINES_MAX = 8 };
+
+static const char secret[] = "a secret of more than thirty-two characters";
+
+/* An address that is read and printed is read as the same one. */
+static void check_address(const char *line)
+{
+    struct client_address address;
+    struct client_address again;
+    char text[CLIENT_ADDRESS_SIZE];
+    if (client_address_parse(line, strlen(line), &address)) {
+        client_address_print(&address, text);
+        fuzz_assert(*text == '\0' || (client_address_parse(text, strlen(text), &again) &&
+                                      memcmp(&address, &again, sizeof again) == 0),
+                    "an address stays the same", text);
+    }
+    struct address_list list = {0};
+    if (address_list_parse(line, &list, NULL) == STATUS_OK) {
+        for (size_t i = 0; i < list.count; i++) {
+            fuzz_assert(address_list_has(&list, &list.networks[i].address), "has its own", line);
+        }
+    }
+    address_list_finish(&list);
+}
+
+static void check_etags(const char *line)
+{
+    const char *at = line;
+    for (struct view tag = etag_list_next(&at); tag.data != NULL; tag = etag_list_next(&at)) {
+        fuzz_assert(tag.len >= 2 && tag.data >= line && tag.data + tag.len <= at, "a tag", line);
+    }
+    (void)etag_list_has(line, "\"x\"", ETAG_WEAK);
+    (void)etag_list_has(line, "\"x\"", ETAG_STRONG);
+}
+
+static void check_line(const char *line)
+{
+    static const struct route json = {.body_types = {"application/json"}};
+    const size_t len = strlen(line);
+    check_address(line);
+    check_etags(line);
+    (void)route_takes_type(&json, (struct view){line, len});
+    (void)wire_is_token(line, len);
+    (void)wire_is_value(line, len);
+    fuzz_assert(link_check_token(secret, "another-booking", line, 0, NULL) == STATUS_DENIED,
+                "nobody guesses a link", line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct view lines[LINES_MAX];
+    size_t count = 0;
+    char *text = memchr(data, '\0', size) == NULL ? text_copy((const char *)data, size) : NULL;
+    char *rest = NULL;
+    for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        check_line(line);
+        if (count < LINES_MAX) {
+            lines[count++] = (struct view){line, strlen(line)};
+        }
+    }
+    struct address_list trusted = {0};
+    const struct client_address peer = {.bytes = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}};
+    if (address_list_parse("127.0.0.1, 10.0.0.0/8", &trusted, NULL) == STATUS_OK) {
+        (void)client_address_forwarded(&trusted, &peer, lines, count);
+    }
+    address_list_finish(&trusted);
+    free(text);
+    return 0;
+}
