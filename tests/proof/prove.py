@@ -6,9 +6,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import faults, stage  # noqa: E402
+from proof import faults, poison, stage  # noqa: E402
 
-PROOFS = {"faults": faults.prove}
+PROOFS = {"faults": faults.prove, "poison": poison.prove}
 
 
 def main():

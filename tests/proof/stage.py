@@ -49,12 +49,14 @@ class Stage:
             assert done.returncode == 0, done.stderr
         return self
 
+    def prepare(self, options):
+        """A daemon that is not started yet."""
+        self.daemons.append(Intake(self.binary, self.database, self.directory, options))
+        return self.daemons[-1]
+
     def start(self, options=None, count=1):
         """`count` more daemons on the one database."""
-        fresh = [Intake(self.binary, self.database, self.directory, {**OPTIONS, **(options or {})}).start()
-                 for _ in range(count)]
-        self.daemons += fresh
-        return fresh
+        return [self.prepare({**OPTIONS, **(options or {})}).start() for _ in range(count)]
 
     def __exit__(self, *_):
         for daemon in self.daemons:
