@@ -10,9 +10,8 @@
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
 
-/* One submission, found by `condition` on $1. */
-#define READ_SQL(condition)                                                                        \
-    "WITH found AS ("                                                                              \
+/* A whole submission and what belongs to it, in the order in which read_record() takes it. */
+#define RECORD_COLUMNS                                                                             \
     "    SELECT s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at,"              \
     "           s.updated_at, s.processed_at, s.failure_reason, s.questionnaire_id,"               \
     "           s.questionnaire_version, s.submission_data, s.contradictions,"                     \
@@ -23,8 +22,11 @@
     "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"         \
     "    LEFT JOIN users AS u ON u.id = p.user_id"                                                 \
     "    LEFT JOIN medical_backgrounds AS b"                                                       \
-    "        ON b.patient_profile_id = p.id AND NOT b.deleted"                                     \
-    "    WHERE " condition " AND s.deleted IS NOT TRUE"                                            \
+    "        ON b.patient_profile_id = p.id AND NOT b.deleted"
+
+/* One submission, found by `condition` on $1. */
+#define READ_SQL(condition)                                                                        \
+    "WITH found AS (" RECORD_COLUMNS "    WHERE " condition " AND s.deleted IS NOT TRUE"           \
     "),\n"                                                                                         \
     "audited AS ("                                                                                 \
     "    " AUDIT_INTO                                                                              \
@@ -36,6 +38,22 @@
 static const char read_sql[] = READ_SQL("s.booking_uid = $1");
 static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
 
+/* What a filter narrows lists and exports to: $1 to $7. */
+#define LIST_CONDITION                                                                             \
+    "    WHERE s.deleted IS NOT TRUE"                                                              \
+    "      AND ($1::text IS NULL OR s.status = $1)"                                                \
+    "      AND ($2::timestamptz IS NULL OR s.created_at >= $2)"                                    \
+    "      AND ($3::timestamptz IS NULL OR s.created_at < $3)"                                     \
+    "      AND ($4::text IS NULL"                                                                  \
+    "           OR s.booking_uid = $4"                                                             \
+    "           OR lower(p.email) = lower($4)"                                                     \
+    "           OR lower(s.submission_data ->> 'attendee_email') = lower($4)"                      \
+    "           OR p.phone = $4"                                                                   \
+    "           OR strpos(lower(p.name), lower($4)) > 0"                                           \
+    "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"           \
+    "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"                 \
+    "      AND ($7::text IS NULL OR s.questionnaire_id = $7)"
+
 /* The newest first; audited row by row, because each shows a name and an address. */
 static const char list_sql[] =
     "WITH found AS ("
@@ -43,30 +61,40 @@ static const char list_sql[] =
     "           coalesce(p.name, s.submission_data ->> 'attendee_name') AS name,"
     "           coalesce(p.email, s.submission_data ->> 'attendee_email') AS email"
     "    FROM medical_questionnaire_submissions AS s"
-    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
-    "    WHERE s.deleted IS NOT TRUE"
-    "      AND ($1::text IS NULL OR s.status = $1)"
-    "      AND ($2::timestamptz IS NULL OR s.created_at >= $2)"
-    "      AND ($3::timestamptz IS NULL OR s.created_at < $3)"
-    "      AND ($4::text IS NULL"
-    "           OR s.booking_uid = $4"
-    "           OR lower(p.email) = lower($4)"
-    "           OR lower(s.submission_data ->> 'attendee_email') = lower($4)"
-    "           OR p.phone = $4"
-    "           OR strpos(lower(p.name), lower($4)) > 0"
-    "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"
-    "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"
-    "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $7::int + 1" /* the one more tells that there is a next page; it is not shown */
+    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
+    "p.deleted" LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
+    "    LIMIT $8::int + 1" /* the one more tells that there is a next page; it is not shown */
     "),\n"
     "audited AS ("
     "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        8, 9, 10, 11, 12) ", 'submission.list', booking_uid, NULL"
-                          "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
-                          "DESC LIMIT $7::int)"
-                          "        AS shown"
-                          ")\n"
-                          "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+        9, 10, 11, 12, 13) ", 'submission.list', booking_uid, NULL"
+                           "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
+                           "DESC LIMIT $8::int)"
+                           "        AS shown"
+                           ")\n"
+                           "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+
+/* The same rows, whole; each is written to the audit as one that left the house. */
+static const char export_sql[] =
+    "WITH found AS (" RECORD_COLUMNS LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
+    "    LIMIT $8::int"
+    "),\n"
+    "audited AS ("
+    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+        9, 10, 11, 12, 13) ", 'submission.export', booking_uid, NULL"
+                           "    FROM found"
+                           ")\n"
+                           "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+
+/* How many there are, counted as far as $8; no row is shown, and none is audited. */
+static const char count_sql[] =
+    "SELECT count(*)"
+    "FROM ("
+    "    SELECT"
+    "    FROM medical_questionnaire_submissions AS s"
+    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
+    "p.deleted" LIST_CONDITION "    LIMIT $8::bigint"
+    ") AS counted";
 
 static const char retry_sql[] =
     "WITH found AS ("
@@ -95,50 +123,48 @@ static const char retry_sql[] =
                        "LEFT JOIN retried AS r ON r.id = found.id";
 
 static const struct statement statements[] = {
-    {"submission_read", read_sql},
-    {"submission_read_id", read_id_sql},
-    {"submission_list", list_sql},
-    {"submission_retry", retry_sql},
+    {"submission_read", read_sql},   {"submission_read_id", read_id_sql},
+    {"submission_list", list_sql},   {"submission_export", export_sql},
+    {"submission_count", count_sql}, {"submission_retry", retry_sql},
 };
 
 const struct statement_list lookup_statements = {statements, ARRAY_LENGTH(statements)};
 
 /* The members that every record has, in the order in which the statements return them. */
-static void read_receipt(PGresult *result, struct submission_record *record)
+static void read_receipt(PGresult *result, int row, struct submission_record *record)
 {
     *record = (struct submission_record){.result = result, .patient_age = -1};
-    result_uuid(result, 0, 0, record->id);
-    record->booking_uid = result_text(result, 0, 1);
-    record->status = result_text(result, 0, 2);
-    record->revision = result_int4(result, 0, 3);
-    record->attempts = result_int4(result, 0, 4);
-    record->created_at_us = result_timestamp(result, 0, 5);
-    record->updated_at_us = result_timestamp(result, 0, 6);
+    result_uuid(result, row, 0, record->id);
+    record->booking_uid = result_text(result, row, 1);
+    record->status = result_text(result, row, 2);
+    record->revision = result_int4(result, row, 3);
+    record->attempts = result_int4(result, row, 4);
+    record->created_at_us = result_timestamp(result, row, 5);
+    record->updated_at_us = result_timestamp(result, row, 6);
 }
 
-static void read_details(struct submission_record *record)
+static void read_details(const PGresult *result, int row, struct submission_record *record)
 {
-    const PGresult *result = record->result;
-    record->processed_at_us = result_timestamp(result, 0, 7);
-    record->failure_reason = result_text(result, 0, 8);
-    record->questionnaire_id = result_text(result, 0, 9);
-    record->questionnaire_version = result_text(result, 0, 10);
-    record->data = result_json(result, 0, 11);
-    record->contradictions = result_json(result, 0, 12);
-    result_uuid(result, 0, 13, record->patient_id);
-    record->patient_name = result_text(result, 0, 14);
-    record->patient_email = result_text(result, 0, 15);
-    record->patient_phone = result_text(result, 0, 16);
-    record->patient_location = result_text(result, 0, 17);
-    record->patient_gender = result_text(result, 0, 18);
-    record->source_channel = result_text(result, 0, 19);
-    record->user_type = result_text(result, 0, 20);
-    if (!result_is_null(result, 0, 21)) {
-        record->patient_age = result_int4(result, 0, 21);
+    record->processed_at_us = result_timestamp(result, row, 7);
+    record->failure_reason = result_text(result, row, 8);
+    record->questionnaire_id = result_text(result, row, 9);
+    record->questionnaire_version = result_text(result, row, 10);
+    record->data = result_json(result, row, 11);
+    record->contradictions = result_json(result, row, 12);
+    result_uuid(result, row, 13, record->patient_id);
+    record->patient_name = result_text(result, row, 14);
+    record->patient_email = result_text(result, row, 15);
+    record->patient_phone = result_text(result, row, 16);
+    record->patient_location = result_text(result, row, 17);
+    record->patient_gender = result_text(result, row, 18);
+    record->source_channel = result_text(result, row, 19);
+    record->user_type = result_text(result, row, 20);
+    if (!result_is_null(result, row, 21)) {
+        record->patient_age = result_int4(result, row, 21);
     }
-    record->medical_background = result_json(result, 0, 22);
-    record->evaluation = result_json(result, 0, 23);
-    record->patient_deleted = result_bool(result, 0, 24);
+    record->medical_background = result_json(result, row, 22);
+    record->evaluation = result_json(result, row, 23);
+    record->patient_deleted = result_bool(result, row, 24);
 }
 
 /*
@@ -183,8 +209,8 @@ static enum status read_one(struct connection *connection, const char *statement
     PGresult *result = NULL;
     const enum status status = execute_for_one(connection, statement, actor, key, &result, err);
     if (status == STATUS_OK) {
-        read_receipt(result, ret_record);
-        read_details(ret_record);
+        read_receipt(result, 0, ret_record);
+        read_details(result, 0, ret_record);
     }
     return status;
 }
@@ -217,7 +243,7 @@ enum status lookup_retry(struct connection *connection, const struct audit_actor
         PQclear(result);
         return err_set(err, STATUS_CONFLICT, "only a failed submission can be tried again");
     }
-    read_receipt(result, ret_record);
+    read_receipt(result, 0, ret_record);
     return STATUS_OK;
 }
 
@@ -237,28 +263,51 @@ static const char *print_time(int64_t time_us, char buffer[static RFC3339_SIZE])
     return buffer;
 }
 
-enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
-                        const struct submission_filter *filter, struct submission_page *ret_page,
-                        struct err *err)
-{
+/* Times and the limit of a filter as text. */
+struct filter_texts {
     char since[RFC3339_SIZE];
     char until[RFC3339_SIZE];
     char before[RFC3339_SIZE];
     char limit[16];
-    snprintf(limit, sizeof limit, "%d", (int)filter->limit);
-    const char *const values[] = {
-        filter->status,
-        print_time(filter->since_us, since),
-        print_time(filter->until_us, until),
-        filter->search,
-        print_time(filter->before_us, before),
-        filter->before_id,
-        limit,
-        AUDIT_VALUES(actor),
-    };
+};
+
+/* What LIST_CONDITION and the limit after it take. */
+enum { FILTER_VALUES = 8 };
+
+static void print_filter(const struct submission_filter *filter, struct filter_texts *texts,
+                         const char *ret_values[static FILTER_VALUES])
+{
+    snprintf(texts->limit, sizeof texts->limit, "%d", (int)filter->limit);
+    ret_values[0] = filter->status;
+    ret_values[1] = print_time(filter->since_us, texts->since);
+    ret_values[2] = print_time(filter->until_us, texts->until);
+    ret_values[3] = filter->search;
+    ret_values[4] = print_time(filter->before_us, texts->before);
+    ret_values[5] = filter->before_id;
+    ret_values[6] = filter->questionnaire_id;
+    ret_values[7] = texts->limit;
+}
+
+/* Runs a statement that takes a filter and an actor. */
+static enum status execute_filter(struct connection *connection, const char *statement,
+                                  const struct audit_actor *actor,
+                                  const struct submission_filter *filter, PGresult **ret_result,
+                                  struct err *err)
+{
+    struct filter_texts texts;
+    const char *values[FILTER_VALUES + 5] = {[FILTER_VALUES] = AUDIT_VALUES(actor)};
+    print_filter(filter, &texts, values);
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+    return execute(connection, statement, &parameters, ret_result, err);
+}
+
+enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
+                        const struct submission_filter *filter, struct submission_page *ret_page,
+                        struct err *err)
+{
     PGresult *result = NULL;
-    const enum status status = execute(connection, "submission_list", &parameters, &result, err);
+    const enum status status =
+        execute_filter(connection, "submission_list", actor, filter, &result, err);
     if (status == STATUS_OK) {
         const int32_t rows = PQntuples(result);
         *ret_page = (struct submission_page){
@@ -266,6 +315,47 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
             .more = rows > filter->limit,
             .result = result,
         };
+    }
+    return status;
+}
+
+enum status lookup_export(struct connection *connection, const struct audit_actor *actor,
+                          const struct submission_filter *filter, struct submission_page *ret_page,
+                          struct err *err)
+{
+    PGresult *result = NULL;
+    const enum status status =
+        execute_filter(connection, "submission_export", actor, filter, &result, err);
+    if (status == STATUS_OK) {
+        const int32_t rows = PQntuples(result);
+        *ret_page = (struct submission_page){
+            .count = rows,
+            .more = rows == filter->limit,
+            .result = result,
+        };
+    }
+    return status;
+}
+
+void submission_page_record(const struct submission_page *page, int32_t index,
+                            struct submission_record *ret_record)
+{
+    read_receipt(page->result, index, ret_record);
+    read_details(page->result, index, ret_record);
+    ret_record->result = NULL; /* the page's */
+}
+
+enum status lookup_count(struct connection *connection, const struct submission_filter *filter,
+                         int64_t *ret_count, struct err *err)
+{
+    struct filter_texts texts;
+    const char *values[FILTER_VALUES];
+    print_filter(filter, &texts, values);
+    const struct parameters parameters = {.values = values, .count = FILTER_VALUES};
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status = execute(connection, "submission_count", &parameters, &result, err);
+    if (status == STATUS_OK) {
+        *ret_count = result_int8(result, 0, 0);
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include "intake/core/log.h"
 #include "intake/domain/issue.h"
 #include "intake/http/request.h"
+#include "intake/http/stream.h"
 
 static const char problem_type[] = "application/problem+json";
 static const char fhir_type[] = "application/fhir+json";
@@ -59,6 +60,7 @@ const char *reply_status_title(unsigned status)
 
 void reply_finish(struct reply *reply)
 {
+    stream_destroy(reply->stream);
     free(reply->body);
     for (size_t i = 0; i < reply->headers_count; i++) {
         free(reply->headers[i].value);
@@ -70,6 +72,7 @@ void reply_body(struct request *request, unsigned status, const char *content_ty
                 struct strbuf *body)
 {
     struct reply *reply = &request->reply;
+    stream_destroy(TAKE(reply->stream));
     free(reply->body);
     reply->status = status;
     reply->content_type = content_type;
@@ -94,6 +97,7 @@ void reply_fhir(struct request *request, unsigned status, struct strbuf *body)
 void reply_empty(struct request *request, unsigned status)
 {
     struct reply *reply = &request->reply;
+    stream_destroy(TAKE(reply->stream));
     free(TAKE(reply->body));
     reply->body_len = 0;
     reply->status = status;
@@ -222,7 +226,7 @@ static size_t collect_headers(const struct request *request,
 {
     const struct reply *reply = &request->reply;
     size_t count = 0;
-    if (reply->body != NULL) {
+    if (reply->body != NULL || reply->stream != NULL) {
         ret_headers[count++] = (struct header_view){"Content-Type", reply->content_type};
     }
     if (!reply->cacheable) {
@@ -241,7 +245,8 @@ enum MHD_Result reply_queue(struct request *request)
 {
     struct reply *reply = &request->reply;
     struct MHD_Response *response =
-        reply->body != NULL
+        reply->stream != NULL ? stream_response(request)
+        : reply->body != NULL
             ? MHD_create_response_from_buffer(reply->body_len, reply->body, MHD_RESPMEM_MUST_FREE)
             : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {

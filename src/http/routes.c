@@ -3,6 +3,7 @@
 #include "intake/domain/staff.h"
 #include "intake/http/handlers.h"
 #include "intake/http/route.h"
+#include "intake/http/submission_query.h"
 
 #define JSON_TYPE "application/json"
 #define FHIR_TYPE "application/fhir+json"
@@ -17,7 +18,7 @@ static bool submissions_are_guarded(const struct config *config)
     return config->http.submissions_require_token;
 }
 
-static const char *const list_query[] = {"status", "since", "until", "q", "limit", "cursor", NULL};
+static const char *const list_query[] = {SUBMISSION_QUERY_FILTERS, "limit", "cursor", NULL};
 static const char *const version_query[] = {"version", NULL};
 static const char *const url_query[] = {"url", NULL};
 static const char *const identifier_query[] = {"identifier", NULL};

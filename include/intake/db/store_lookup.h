@@ -65,7 +65,8 @@ struct submission_filter {
     int64_t since_us;   /* created at or after */
     int64_t until_us;   /* created before */
     const char *search; /* a booking UID, e-mail or phone as a whole, or a part of the name */
-    int64_t before_us;  /* with before_id: only what was created before this one */
+    const char *questionnaire_id;
+    int64_t before_us; /* with before_id: only what was created before this one */
     const char *before_id;
     int32_t limit;
 };
@@ -94,6 +95,21 @@ enum status lookup_list(struct connection *connection, const struct audit_actor 
                         struct err *err);
 void submission_page_line(const struct submission_page *page, int32_t index,
                           struct submission_line *ret_line);
+
+/*
+ * The same rows, whole (submission_page_record), at most `filter->limit`; `more` tells that there
+ * may be others. Audited row by row, as submission.export.
+ */
+enum status lookup_export(struct connection *connection, const struct audit_actor *actor,
+                          const struct submission_filter *filter, struct submission_page *ret_page,
+                          struct err *err);
+/* A row of an export; it lives as long as the page, and is not finished. */
+void submission_page_record(const struct submission_page *page, int32_t index,
+                            struct submission_record *ret_record);
+
+/* How many rows the filter leaves, counted up to its limit. */
+enum status lookup_count(struct connection *connection, const struct submission_filter *filter,
+                         int64_t *ret_count, struct err *err);
 void submission_page_finish(struct submission_page *page);
 
 /*

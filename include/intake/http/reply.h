@@ -18,6 +18,7 @@
 
 struct issues;
 struct request;
+struct stream;
 
 enum { REPLY_HEADERS_MAX = 16 };
 
@@ -26,6 +27,7 @@ struct reply {
     const char *content_type;
     char *body;
     size_t body_len;
+    struct stream *stream; /* the body is made while it is sent (stream.h); else NULL */
     struct reply_header {
         const char *name; /* static */
         char *value;      /* owned */

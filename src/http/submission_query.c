@@ -1,0 +1,124 @@
+/* The query parameters that narrow lists and exports of submissions. */
+#include "intake/http/submission_query.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/id.h"
+#include "intake/domain/date_time.h"
+#include "intake/domain/issue.h"
+#include "intake/http/request.h"
+
+enum { LIMIT_STANDARD = 50, LIMIT_MAX = 200, SEARCH_MAX = 254 };
+
+/* No submission is older or younger; what a zone's offset moves out of the calendar stays in it. */
+static const int64_t TIME_FIRST_US = 1;
+static const int64_t TIME_LAST_US = INT64_C(253402300799) * 1000000; /* in the year 9999 */
+
+/* A time of the query in microseconds since 1970; 0 when it is not given. */
+static int64_t read_time(const struct request *request, const char *name, struct issues *issues)
+{
+    const char *text = request_query(request, name);
+    int64_t time_us = 0;
+    struct date_time read;
+    if (text == NULL) {
+        return 0;
+    }
+    if (date_time_read(text, strlen(text), &read)) {
+        time_us = date_time_first_ms(&read) * 1000;
+        time_us = time_us < TIME_FIRST_US ? TIME_FIRST_US : time_us;
+        time_us = time_us > TIME_LAST_US ? TIME_LAST_US : time_us;
+    } else {
+        issues_add(issues, "format", name, NULL,
+                   "This must be a date (2026-11-22) or a time (2026-11-22T13:00:00Z).");
+    }
+    return time_us;
+}
+
+static const char *read_status(const struct request *request, struct issues *issues)
+{
+    static const char *const known[] = {"submitted", "processed", "failed"};
+    const char *text = request_query(request, "status");
+    for (size_t i = 0; text != NULL && i < ARRAY_LENGTH(known); i++) {
+        if (text_equal(text, known[i])) {
+            return text;
+        }
+    }
+    if (text != NULL) {
+        issues_add(issues, "invalidAnswerOption", "status", NULL,
+                   "This must be submitted, processed or failed.");
+    }
+    return NULL;
+}
+
+static int32_t read_limit(const struct request *request, struct issues *issues)
+{
+    const char *text = request_query(request, "limit");
+    long limit = LIMIT_STANDARD;
+    if (text != NULL && !text_to_long(text, 1, LIMIT_MAX, &limit)) {
+        issues_add(issues, "format", "limit", NULL, "This must be a number from 1 to %d.",
+                   LIMIT_MAX);
+    }
+    return (int32_t)limit;
+}
+
+static const char *read_search(const struct request *request, struct issues *issues)
+{
+    const char *text = request_query(request, "q");
+    if (text == NULL || text_is_blank(text, strlen(text))) {
+        return NULL;
+    }
+    if (strlen(text) > SEARCH_MAX) {
+        issues_add(issues, "maxLength", "q", NULL, "This must have at most %d bytes.", SEARCH_MAX);
+    }
+    return text;
+}
+
+/* Splits a cursor, "<created_at in microseconds>-<id>", in place of `buffer`. */
+static void read_cursor(const struct request *request, struct submission_query *query,
+                        struct issues *issues)
+{
+    char *buffer = query->cursor;
+    struct submission_filter *filter = &query->filter;
+    const char *text = request_query(request, "cursor");
+    if (text == NULL) {
+        return;
+    }
+    const size_t len = strlen(text);
+    const char *dash = strchr(text, '-');
+    long time_us;
+    if (len < sizeof query->cursor && dash != NULL && id_is_uuid(dash + 1)) {
+        memcpy(buffer, text, len + 1);
+        buffer[dash - text] = '\0';
+        if (text_to_long(buffer, 1, INT64_MAX, &time_us)) {
+            filter->before_us = time_us;
+            filter->before_id = buffer + (dash - text) + 1;
+            return;
+        }
+    }
+    issues_add(issues, "format", "cursor", NULL,
+               "This must be the next_cursor of an earlier reply.");
+}
+
+void submission_query_read(const struct request *request, struct submission_query *ret_query,
+                           struct issues *issues)
+{
+    *ret_query = (struct submission_query){
+        .filter =
+            {
+                .status = read_status(request, issues),
+                .since_us = read_time(request, "since", issues),
+                .until_us = read_time(request, "until", issues),
+                .search = read_search(request, issues),
+                .questionnaire_id = request_query(request, "questionnaire"),
+            },
+    };
+}
+
+void submission_query_read_page(const struct request *request, struct submission_query *query,
+                                struct issues *issues)
+{
+    query->filter.limit = read_limit(request, issues);
+    read_cursor(request, query, issues);
+}
