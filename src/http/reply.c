@@ -120,10 +120,13 @@ void reply_header(struct request *request, const char *name, const char *format,
     }
 }
 
-/* Whether the request is for the FHIR interface, of which every answer is a resource. */
+/* Whether the request is for the FHIR interface, of which every answer is a resource; also before
+ * its target was parsed, which is the last of what may be wrong with its headers. */
 static bool is_fhir(const struct request *request)
 {
-    return request->target.segments_count > 0 && text_equal(request->target.segments[0], "fhir");
+    const struct target *target = &request->target;
+    return target->segments_count > 0 ? text_equal(target->segments[0], "fhir")
+                                      : text_starts_with(request->target_text, "/fhir/");
 }
 
 /* An OperationOutcome with the request's id, as far as there are no issues that say more. */
