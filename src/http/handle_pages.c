@@ -109,6 +109,19 @@ enum handled handle_page_staff(struct request *request, struct connection *conne
     return reply_page(request, "staff.html");
 }
 
+enum handled handle_page_docs(struct request *request, struct connection *connection)
+{
+    (void)connection;
+    return reply_page(request, "docs.html");
+}
+
+enum handled handle_openapi(struct request *request, struct connection *connection)
+{
+    (void)connection;
+    reply_file(request, find_file("openapi.json"), "no-cache");
+    return HANDLED_NOW;
+}
+
 enum handled handle_asset(struct request *request, struct connection *connection)
 {
     (void)connection;

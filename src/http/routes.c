@@ -207,6 +207,16 @@ static const struct route rows[] = {
     },
     {
         .method = "GET",
+        .path = "/docs",
+        .handle = handle_page_docs,
+    },
+    {
+        .method = "GET",
+        .path = "/openapi.json",
+        .handle = handle_openapi,
+    },
+    {
+        .method = "GET",
         .path = "/assets/{digest}/{name}",
         .unlimited = true,
         .quiet = true,

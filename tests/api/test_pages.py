@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-PAGES = ["/q/some-booking", "/staff"]
+PAGES = ["/q/some-booking", "/staff", "/docs"]
 ASSET = re.compile(r"/assets/[0-9a-f]{32}/[a-z0-9.-]+")
 
 

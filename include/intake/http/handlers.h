@@ -15,6 +15,8 @@ enum handled handle_metrics(struct request *request, struct connection *connecti
 /* handle_pages.c: the pages and their assets, from the binary */
 enum handled handle_page_patient(struct request *request, struct connection *connection);
 enum handled handle_page_staff(struct request *request, struct connection *connection);
+enum handled handle_page_docs(struct request *request, struct connection *connection);
+enum handled handle_openapi(struct request *request, struct connection *connection);
 enum handled handle_asset(struct request *request, struct connection *connection);
 
 /* handle_version.c */
