@@ -105,6 +105,11 @@ enum status processing_item_prepare(struct processing_item *item,
     if (claimed->attempts > options->attempts_max) {
         return fail(item, "processing was interrupted each time it was tried");
     }
+#ifdef INTAKE_TEST_CRASH /* a build of tests/proof/poison.py alone */
+    if (text_starts_with(claimed->booking_uid.data, "crash-")) {
+        abort();
+    }
+#endif
     if (*claimed->profile_id == '\0') {
         return fail(item, "the submission has no patient profile");
     }
