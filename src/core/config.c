@@ -65,6 +65,8 @@ static const struct key keys[] = {
      "Wrong tokens from one address in a minute; while there are more, a request with a token is\n"
      "# 429, unless that token was right from there within the hour. Ten times as many from the\n"
      "# loopback address. 0 is no limit."},
+    {"http", "streams_max", KEY_NUMBER, false, AT(http, streams_max), "64", 1, 100000,
+     "Exports and event streams at once; more are 503."},
     {"http", "trusted_proxies", KEY_TEXT, true, AT(http, trusted_proxies), "", 0, 0,
      "Addresses, separated by commas, whose X-Forwarded-For is believed."},
     {"http", "cors_origins", KEY_TEXT, true, AT(http, cors_origins), "", 0, 0,

@@ -19,6 +19,7 @@ static bool submissions_are_guarded(const struct config *config)
 }
 
 static const char *const list_query[] = {SUBMISSION_QUERY_FILTERS, "limit", "cursor", NULL};
+static const char *const export_query[] = {SUBMISSION_QUERY_FILTERS, "format", NULL};
 static const char *const version_query[] = {"version", NULL};
 static const char *const url_query[] = {"url", NULL};
 static const char *const identifier_query[] = {"identifier", NULL};
@@ -83,6 +84,14 @@ static const struct route rows[] = {
         .linked = true,
         .runs = ROUTE_DATABASE,
         .handle = handle_booking_get,
+    },
+    {
+        .method = "GET",
+        .path = "/v1/export",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .query = export_query,
+        .handle = handle_export,
     },
     {
         .method = "GET",

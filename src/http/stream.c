@@ -6,35 +6,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "intake/core/config.h"
 #include "intake/core/log.h"
+#include "intake/http/dispatch.h"
 #include "intake/http/request.h"
 
 struct stream {
+    _Atomic size_t *count; /* of all streams */
     void (*want)(struct request *request);
     struct strbuf piece;
     size_t sent;                     /* of the piece */
     _Atomic enum stream_state state; /* publishes the piece to the connection's thread */
 };
 
-void reply_stream(struct request *request, unsigned status, const char *content_type,
+bool reply_stream(struct request *request, unsigned status, const char *content_type,
                   void (*want)(struct request *request))
 {
-    struct stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL) {
-        const struct err err = {.status = STATUS_NO_MEMORY, .message = "no memory for a stream"};
-        reply_failure(request, &err);
-        return;
+    _Atomic size_t *count = &request->dispatch->streams;
+    const size_t max = (size_t)request->services->config->http.streams_max;
+    struct err err = {.status = STATUS_UNAVAILABLE, .message = "too many streams at once"};
+    struct stream *stream = NULL;
+    if (atomic_fetch_add(count, 1) < max) {
+        stream = calloc(1, sizeof *stream);
+        err = (struct err){.status = STATUS_NO_MEMORY, .message = "no memory for a stream"};
     }
+    if (stream == NULL) {
+        atomic_fetch_sub(count, 1);
+        reply_failure(request, &err);
+        return false;
+    }
+    stream->count = count;
     stream->want = want;
     atomic_init(&stream->state, STREAM_GOES_ON);
     reply_empty(request, status);
     request->reply.content_type = content_type;
     request->reply.stream = stream;
+    return true;
 }
 
 void stream_destroy(struct stream *stream)
 {
     if (stream != NULL) {
+        atomic_fetch_sub(stream->count, 1);
         strbuf_finish(&stream->piece);
         free(stream);
     }

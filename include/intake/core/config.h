@@ -31,6 +31,7 @@ struct config {
         long rate_per_second;
         long rate_burst;
         long token_failures_per_minute;
+        long streams_max;
         char *trusted_proxies;
         char *cors_origins;
         bool submissions_require_token;

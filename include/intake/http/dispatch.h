@@ -37,6 +37,7 @@ struct dispatch {
     bool refusing;              /* under work_lock: handlers are not called any more */
     _Atomic bool draining;      /* every reply closes its connection */
     _Atomic size_t in_flight;
+    _Atomic size_t streams;     /* replies that are made while they are sent */
     _Atomic size_t unheard;     /* connections that were accepted and have asked nothing yet */
     pthread_mutex_t idle_mutex; /* for `idle`, signalled when one of the two is 0 while draining */
     pthread_cond_t idle;

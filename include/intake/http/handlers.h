@@ -32,6 +32,9 @@ enum handled handle_fhir_response_get(struct request *request, struct connection
 enum handled handle_fhir_response_search(struct request *request, struct connection *connection);
 enum handled handle_fhir_validate_response(struct request *request, struct connection *connection);
 
+/* handle_export.c: many submissions at once */
+enum handled handle_export(struct request *request, struct connection *connection);
+
 /* handle_drafts.c: what patients have begun and not sent yet */
 enum handled handle_draft_get(struct request *request, struct connection *connection);
 enum handled handle_draft_put(struct request *request, struct connection *connection);

@@ -9,6 +9,8 @@
 #ifndef INTAKE_HTTP_STREAM_H
 #define INTAKE_HTTP_STREAM_H
 
+#include <stdbool.h>
+
 #include "intake/core/text.h"
 
 struct MHD_Response;
@@ -25,8 +27,9 @@ enum stream_state {
  * Sets the reply: its headers, and a body that `want` is asked for. `want` is called on the
  * connection's thread and must not wait; from then on the request belongs to whoever works on it,
  * until stream_deliver(). Nothing is asked for when the request is a HEAD, or the client has gone.
+ * False, and the reply is 503, when there are http.streams_max of them already.
  */
-void reply_stream(struct request *request, unsigned status, const char *content_type,
+bool reply_stream(struct request *request, unsigned status, const char *content_type,
                   void (*want)(struct request *request));
 
 /*
