@@ -8,7 +8,7 @@ function element(name, attributes = {}, ...children) {
       made.setAttribute(key, value === true ? "" : value);
     }
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
@@ -64,17 +64,14 @@ class Api {
     if (schema.const !== undefined) {
       return JSON.stringify(schema.const);
     }
-    if (schema.enum) {
-      return schema.enum.join(", ");
-    }
     const types = [schema.type ?? "any"].flat();
     return types.map((type) => (type === "array" && schema.items ? `list of ${this.type(schema.items)}` : type)).join(" or ");
   }
 
   limits(schema) {
     const words = {minimum: "from", maximum: "to", minLength: "at least", maxLength: "at most", pattern: "like", default: "default", format: "as"};
-    return Object.entries(words).filter(([key]) => schema[key] !== undefined)
-      .map(([key, word]) => `${word} ${schema[key]}`).join(", ");
+    return [...Object.entries(words).filter(([key]) => schema[key] !== undefined).map(([key, word]) => `${word} ${schema[key]}`),
+      ...(schema.enum ? [`one of ${schema.enum.join(", ")}`] : [])].join(", ");
   }
 }
 

@@ -268,6 +268,13 @@ def test_a_parameter_that_is_not_documented_is_400(world, operation):
     assert "not_there" in reply.body.decode() or operation.is_fhir
 
 
+def test_every_form_of_an_export_is_documented(world):
+    export = BY_ID["exportSubmissions"]
+    (form,) = [parameter for parameter in export.parameters if parameter["name"] == "format"]
+    replies = [world.send(export, query={"format": name}) for name in form["schema"]["enum"]]
+    assert {reply.media_type for reply in replies} == set(export.responses[200]["content"])
+
+
 BODIED = [each for each in OPERATIONS if each.bodies]
 
 

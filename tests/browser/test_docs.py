@@ -29,6 +29,7 @@ def test_every_operation_is_there_with_its_answers(shared_intake, browser):
     assert len(driver.find_elements(By.CSS_SELECTOR, "article")) == len(OPERATIONS)
     assert [each.text for each in driver.find_elements(By.CSS_SELECTOR, "nav h2")] == \
         [tag["name"] for tag in DOCUMENT["tags"]]
+    assert "[object" not in text_of(driver, driver.find_element(By.ID, "main"))
     shared = text_of(driver, driver.find_element(By.CSS_SELECTOR, "main section"))
     for operation in OPERATIONS:
         text = text_of(driver, driver.find_element(By.ID, operation.id))
