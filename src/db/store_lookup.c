@@ -38,7 +38,7 @@
 static const char read_sql[] = READ_SQL("s.booking_uid = $1");
 static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
 
-/* What a filter narrows lists and exports to: $1 to $7. */
+/* What a filter narrows lists and exports to: $1 to $9. */
 #define LIST_CONDITION                                                                             \
     "    WHERE s.deleted IS NOT TRUE"                                                              \
     "      AND ($1::text IS NULL OR s.status = $1)"                                                \
@@ -52,48 +52,62 @@ static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
     "           OR strpos(lower(p.name), lower($4)) > 0"                                           \
     "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"           \
     "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"                 \
-    "      AND ($7::text IS NULL OR s.questionnaire_id = $7)"
+    "      AND ($7::text IS NULL OR s.questionnaire_id = $7)"                                      \
+    "      AND ($8::text IS NULL OR s.review_state = $8)"                                          \
+    "      AND ($9::text IS NULL"                                                                  \
+    "           OR s.evaluation -> 'flags' @> jsonb_build_array(jsonb_build_object('text', $9)))"
+
+/* How many contradictions of `s` nobody has decided. */
+#define UNRESOLVED_SQL                                                                             \
+    "(SELECT count(*)::int FROM jsonb_array_elements(s.contradictions) AS c (value)"               \
+    " WHERE NOT EXISTS (SELECT FROM contradiction_resolutions AS r"                                \
+    "                   WHERE r.submission_id = s.id AND r.field = c.value ->> 'field'"            \
+    "                     AND r.stored = coalesce(c.value -> 'stored', 'null')"                    \
+    "                     AND r.posted = coalesce(c.value -> 'posted', 'null')"                    \
+    "                     AND (r.decision = 'keep' OR r.revision = s.revision)))"
 
 /* The newest first; audited row by row, because each shows a name and an address. */
 static const char list_sql[] =
     "WITH found AS ("
     "    SELECT s.id, s.booking_uid, s.status, s.revision, s.created_at, s.updated_at,"
     "           coalesce(p.name, s.submission_data ->> 'attendee_name') AS name,"
-    "           coalesce(p.email, s.submission_data ->> 'attendee_email') AS email"
+    "           coalesce(p.email, s.submission_data ->> 'attendee_email') AS email,"
+    "           s.review_state, s.questionnaire_id, s.questionnaire_version,"
+    "           s.evaluation -> 'flags' AS flags, " UNRESOLVED_SQL " AS unresolved"
     "    FROM medical_questionnaire_submissions AS s"
     "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
     "p.deleted" LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $8::int + 1" /* the one more tells that there is a next page; it is not shown */
+    "    LIMIT $10::int + 1" /* the one more tells that there is a next page; it is not shown */
     "),\n"
     "audited AS ("
     "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        9, 10, 11, 12, 13) ", 'submission.list', booking_uid, NULL"
-                           "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
-                           "DESC LIMIT $8::int)"
-                           "        AS shown"
-                           ")\n"
-                           "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+        11, 12, 13, 14, 15) ", 'submission.list', booking_uid, NULL"
+                            "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
+                            "DESC LIMIT $10::int)"
+                            "        AS shown"
+                            ")\n"
+                            "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
 /* The same rows, whole; each is written to the audit as one that left the house. */
 static const char export_sql[] =
     "WITH found AS (" RECORD_COLUMNS LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $8::int"
+    "    LIMIT $10::int"
     "),\n"
     "audited AS ("
     "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        9, 10, 11, 12, 13) ", 'submission.export', booking_uid, NULL"
-                           "    FROM found"
-                           ")\n"
-                           "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+        11, 12, 13, 14, 15) ", 'submission.export', booking_uid, NULL"
+                            "    FROM found"
+                            ")\n"
+                            "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
-/* How many there are, counted as far as $8; no row is shown, and none is audited. */
+/* How many there are, counted as far as $10; no row is shown, and none is audited. */
 static const char count_sql[] =
     "SELECT count(*)"
     "FROM ("
     "    SELECT"
     "    FROM medical_questionnaire_submissions AS s"
     "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
-    "p.deleted" LIST_CONDITION "    LIMIT $8::bigint"
+    "p.deleted" LIST_CONDITION "    LIMIT $10::bigint"
     ") AS counted";
 
 static const char retry_sql[] =
@@ -272,7 +286,7 @@ struct filter_texts {
 };
 
 /* What LIST_CONDITION and the limit after it take. */
-enum { FILTER_VALUES = 8 };
+enum { FILTER_VALUES = 10 };
 
 static void print_filter(const struct submission_filter *filter, struct filter_texts *texts,
                          const char *ret_values[static FILTER_VALUES])
@@ -285,7 +299,9 @@ static void print_filter(const struct submission_filter *filter, struct filter_t
     ret_values[4] = print_time(filter->before_us, texts->before);
     ret_values[5] = filter->before_id;
     ret_values[6] = filter->questionnaire_id;
-    ret_values[7] = texts->limit;
+    ret_values[7] = filter->review_state;
+    ret_values[8] = filter->flag;
+    ret_values[9] = texts->limit;
 }
 
 /* Runs a statement that takes a filter and an actor. */
@@ -373,6 +389,11 @@ void submission_page_line(const struct submission_page *page, int32_t index,
         .updated_at_us = result_timestamp(result, row, 5),
         .patient_name = result_text(result, row, 6),
         .patient_email = result_text(result, row, 7),
+        .review_state = result_text(result, row, 8),
+        .questionnaire_id = result_text(result, row, 9),
+        .questionnaire_version = result_text(result, row, 10),
+        .flags = result_json(result, row, 11),
+        .unresolved = result_int4(result, row, 12),
     };
     result_uuid(result, row, 0, ret_line->id);
 }

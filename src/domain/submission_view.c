@@ -138,6 +138,18 @@ static void put_patient(const struct submission_record *record, struct strbuf *o
     strbuf_putc(out, '}');
 }
 
+static void put_questionnaire(struct strbuf *out, struct view id, struct view version)
+{
+    strbuf_puts(out, ",\"questionnaire\":{\"id\":");
+    if (id.data == NULL) {
+        strbuf_puts(out, "null");
+    } else {
+        strbuf_json_string(out, id.data, id.len);
+    }
+    put_text(out, "version", version);
+    strbuf_putc(out, '}');
+}
+
 enum status submission_print_record(const struct submission_record *record, struct strbuf *out,
                                     struct err *err)
 {
@@ -155,15 +167,7 @@ enum status submission_print_record(const struct submission_record *record, stru
     put_time(out, "processed_at", record->processed_at_us);
     strbuf_printf(out, ",\"attempts\":%d", (int)record->attempts);
     put_text(out, "failure_reason", record->failure_reason);
-    strbuf_puts(out, ",\"questionnaire\":{\"id\":");
-    const struct view id = record->questionnaire_id;
-    if (id.data == NULL) {
-        strbuf_puts(out, "null");
-    } else {
-        strbuf_json_string(out, id.data, id.len);
-    }
-    put_text(out, "version", record->questionnaire_version);
-    strbuf_putc(out, '}');
+    put_questionnaire(out, record->questionnaire_id, record->questionnaire_version);
     put_contact(out, body);
     put_consent_version(out, body);
     put_patient(record, out);
@@ -189,5 +193,9 @@ void submission_print_line(const struct submission_line *line, struct strbuf *ou
                 line->updated_at_us);
     put_text(out, "patient_name", line->patient_name);
     put_text(out, "patient_email", line->patient_email);
+    put_text(out, "review_state", line->review_state);
+    put_questionnaire(out, line->questionnaire_id, line->questionnaire_version);
+    put_json(out, "flags", line->flags, "[]");
+    strbuf_printf(out, ",\"contradictions\":%d", (int)line->unresolved);
     strbuf_putc(out, '}');
 }

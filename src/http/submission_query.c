@@ -36,18 +36,35 @@ static int64_t read_time(const struct request *request, const char *name, struct
     return time_us;
 }
 
-static const char *read_status(const struct request *request, struct issues *issues)
+/* One of the texts that a parameter may be; `message` says which they are. */
+struct choices {
+    const char *name;
+    const char *known[5]; /* the last is NULL */
+    const char *message;
+};
+
+static const struct choices statuses = {
+    "status",
+    {"submitted", "processed", "failed"},
+    "This must be submitted, processed or failed.",
+};
+static const struct choices review_states = {
+    "review",
+    {"received", "has_issues", "approved", "rejected"},
+    "This must be received, has_issues, approved or rejected.",
+};
+
+static const char *read_choice(const struct request *request, const struct choices *choices,
+                               struct issues *issues)
 {
-    static const char *const known[] = {"submitted", "processed", "failed"};
-    const char *text = request_query(request, "status");
-    for (size_t i = 0; text != NULL && i < ARRAY_LENGTH(known); i++) {
-        if (text_equal(text, known[i])) {
+    const char *text = request_query(request, choices->name);
+    for (size_t i = 0; text != NULL && choices->known[i] != NULL; i++) {
+        if (text_equal(text, choices->known[i])) {
             return text;
         }
     }
     if (text != NULL) {
-        issues_add(issues, "invalidAnswerOption", "status", NULL,
-                   "This must be submitted, processed or failed.");
+        issues_add(issues, "invalidAnswerOption", choices->name, NULL, "%s", choices->message);
     }
     return NULL;
 }
@@ -107,7 +124,9 @@ void submission_query_read(const struct request *request, struct submission_quer
     *ret_query = (struct submission_query){
         .filter =
             {
-                .status = read_status(request, issues),
+                .status = read_choice(request, &statuses, issues),
+                .review_state = read_choice(request, &review_states, issues),
+                .flag = request_query(request, "flag"),
                 .since_us = read_time(request, "since", issues),
                 .until_us = read_time(request, "until", issues),
                 .search = read_search(request, issues),

@@ -106,7 +106,8 @@ def test_an_entry_of_the_list(intake, client, staff):
     intake.wait_processed(body["booking_uid"])
     (entry,) = staff.list().json()["submissions"]
     assert set(entry) == {"id", "booking_uid", "status", "revision", "created_at", "updated_at",
-                          "patient_name", "patient_email"}
+                          "patient_name", "patient_email", "review_state", "questionnaire", "flags",
+                          "contradictions"}
     assert entry["id"] == created["id"] and entry["status"] == "processed"
     assert entry["patient_name"] == body["attendee_name"]
     assert entry["patient_email"] == body["attendee_email"]

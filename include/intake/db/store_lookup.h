@@ -66,6 +66,8 @@ struct submission_filter {
     int64_t until_us;   /* created before */
     const char *search; /* a booking UID, e-mail or phone as a whole, or a part of the name */
     const char *questionnaire_id;
+    const char *review_state;
+    const char *flag;  /* the text of a flag, as a whole */
     int64_t before_us; /* with before_id: only what was created before this one */
     const char *before_id;
     int32_t limit;
@@ -80,6 +82,11 @@ struct submission_line {
     int64_t updated_at_us;
     struct view patient_name;
     struct view patient_email;
+    struct view review_state;
+    struct view questionnaire_id;
+    struct view questionnaire_version;
+    struct view flags;  /* JSON; NULL: none */
+    int32_t unresolved; /* contradictions that nobody has decided */
 };
 
 /* Lines as they came from the database; they live as long as the page. */

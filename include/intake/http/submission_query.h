@@ -16,7 +16,7 @@ struct submission_query {
 };
 
 /* What a route with these parameters names in its row. */
-#define SUBMISSION_QUERY_FILTERS "status", "questionnaire", "since", "until", "q"
+#define SUBMISSION_QUERY_FILTERS "status", "review", "questionnaire", "flag", "since", "until", "q"
 
 /* Reads the filters; what cannot be understood is an issue. */
 void submission_query_read(const struct request *request, struct submission_query *ret_query,
