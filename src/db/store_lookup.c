@@ -9,20 +9,26 @@
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
+#include "intake/db/review_sql.h"
 
 /* A whole submission and what belongs to it, in the order in which read_record() takes it. */
 #define RECORD_COLUMNS                                                                             \
     "    SELECT s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at,"              \
     "           s.updated_at, s.processed_at, s.failure_reason, s.questionnaire_id,"               \
-    "           s.questionnaire_version, s.submission_data, s.contradictions,"                     \
-    "           p.id AS patient_id, p.name, p.email, p.phone, p.location, p.gender,"               \
-    "           p.source_channel, u.user_type, p.age, b.medical_data, s.evaluation,"               \
-    "           s.patient_profile_id IS NOT NULL AND p.id IS NULL"                                 \
-    "    FROM medical_questionnaire_submissions AS s"                                              \
-    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"         \
-    "    LEFT JOIN users AS u ON u.id = p.user_id"                                                 \
-    "    LEFT JOIN medical_backgrounds AS b"                                                       \
-    "        ON b.patient_profile_id = p.id AND NOT b.deleted"
+    "           s.questionnaire_version, s.submission_data,"                                       \
+    "           " CONTRADICTIONS_SQL(                                                              \
+        "s") " AS contradictions,"                                                                 \
+             "           p.id AS patient_id, p.name, p.email, p.phone, p.location, p.gender,"      \
+             "           p.source_channel, u.user_type, p.age, b.medical_data, s.evaluation,"      \
+             "           s.patient_profile_id IS NOT NULL AND p.id IS NULL AS is_orphan,"          \
+             "           " REVIEW_SQL(                                                             \
+                 "s") " AS review"                                                                 \
+                      "    FROM medical_questionnaire_submissions AS s"                            \
+                      "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND "    \
+                      "NOT p.deleted"                                                              \
+                      "    LEFT JOIN users AS u ON u.id = p.user_id"                               \
+                      "    LEFT JOIN medical_backgrounds AS b"                                     \
+                      "        ON b.patient_profile_id = p.id AND NOT b.deleted"
 
 /* One submission, found by `condition` on $1. */
 #define READ_SQL(condition)                                                                        \
@@ -119,8 +125,7 @@ static const char retry_sql[] =
     "),\n"
     "retried AS ("
     "    UPDATE medical_questionnaire_submissions AS s"
-    "    SET status = 'submitted', attempts = 0, next_attempt_at = now(), failure_reason = NULL,"
-    "        updated_at = now()"
+    "    SET status = 'submitted', attempts = 0, next_attempt_at = now(), failure_reason = NULL"
     "    FROM found"
     "    WHERE s.id = found.id AND found.status = 'failed'"
     "    RETURNING s.id, s.booking_uid, s.status, s.revision, s.attempts, s.created_at,"
@@ -128,7 +133,8 @@ static const char retry_sql[] =
     "),\n"
     "audited AS ("
     "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        2, 3, 4, 5, 6) ", 'submission.retry', booking_uid, NULL"
+        2, 3, 4, 5, 6) ", 'submission.retry', booking_uid,"
+                       "           jsonb_build_object('revision', revision)"
                        "    FROM retried"
                        ")\n"
                        "SELECT r.id, r.booking_uid, r.status, r.revision, r.attempts, "
@@ -179,6 +185,7 @@ static void read_details(const PGresult *result, int row, struct submission_reco
     record->medical_background = result_json(result, row, 22);
     record->evaluation = result_json(result, row, 23);
     record->patient_deleted = result_bool(result, row, 24);
+    record->review = result_json(result, row, 25);
 }
 
 /*

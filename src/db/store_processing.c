@@ -96,6 +96,11 @@ static const struct statement statements[] = {
                         "    AS r (id, status, failure_reason, contradictions, retry_after_ms,"
                         "          evaluation) "
                         "WHERE s.id = r.id"},
+    {"processing_note_failures",
+     "INSERT INTO processing_failures (submission_id, revision, attempt, reason, final) "
+     "SELECT f.submission_id, f.revision, f.attempt, f.reason, f.final = 1 "
+     "FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[])"
+     "    AS f (submission_id, revision, attempt, reason, final)"},
 };
 
 const struct statement_list processing_statements = {statements, ARRAY_LENGTH(statements)};
@@ -293,6 +298,28 @@ enum status processing_mark(struct connection *connection, const struct processi
     AUTO_RESULT PGresult *result = NULL;
     return execute_arrays(connection, "processing_mark", arrays, ARRAY_LENGTH(arrays), &result,
                           err);
+}
+
+enum status processing_note_failures(struct connection *connection,
+                                     const struct processing_failure *failures, size_t count,
+                                     struct err *err)
+{
+    struct array arrays[5] = {0};
+    array_start(&arrays[0], ARRAY_UUID);
+    array_start(&arrays[1], ARRAY_INT4);
+    array_start(&arrays[2], ARRAY_INT4);
+    array_start(&arrays[3], ARRAY_TEXT);
+    array_start(&arrays[4], ARRAY_INT4);
+    for (size_t i = 0; i < count; i++) {
+        array_add_uuid(&arrays[0], failures[i].submission_id);
+        array_add_int4(&arrays[1], failures[i].revision);
+        array_add_int4(&arrays[2], failures[i].attempt);
+        array_add_string(&arrays[3], failures[i].reason);
+        array_add_int4(&arrays[4], failures[i].is_final);
+    }
+    AUTO_RESULT PGresult *result = NULL;
+    return execute_arrays(connection, "processing_note_failures", arrays, ARRAY_LENGTH(arrays),
+                          &result, err);
 }
 
 enum status processing_state(struct connection *connection, int64_t deadline_us,

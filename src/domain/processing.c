@@ -197,6 +197,12 @@ static enum status read_backgrounds(struct connection *connection, struct batch 
     return status;
 }
 
+/* Fifteen digits are what a double keeps of any decimal; the submission itself keeps them all. */
+static char *print_json(const json_t *value)
+{
+    return json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+}
+
 static enum status merge_items(struct batch *batch, struct err *err)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -215,7 +221,7 @@ static enum status merge_items(struct batch *batch, struct err *err)
             return status;
         }
         free(item->contradictions_text);
-        item->contradictions_text = json_dumps(item->contradictions, JSON_COMPACT);
+        item->contradictions_text = print_json(item->contradictions);
         if (item->contradictions_text == NULL) {
             return err_no_memory(err);
         }
@@ -236,12 +242,6 @@ static char *print_keys(const json_t *object)
         }
     }
     return json_dumps(keys, JSON_COMPACT);
-}
-
-/* Fifteen digits are what a double keeps of any decimal; the submission itself keeps them all. */
-static char *print_object(const json_t *object)
-{
-    return json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
 }
 
 /*
@@ -269,9 +269,9 @@ static enum status write_backgrounds(struct connection *connection, struct batch
         if (!patient->touched || patient->background_deleted) {
             continue;
         }
-        patient->texts[0] = print_object(patient->background.set);
+        patient->texts[0] = print_json(patient->background.set);
         const char *source = only_source(&patient->background);
-        patient->texts[1] = source == NULL ? print_object(patient->background.set_sources) : NULL;
+        patient->texts[1] = source == NULL ? print_json(patient->background.set_sources) : NULL;
         patient->texts[2] = print_keys(patient->background.removed);
         if (patient->texts[0] == NULL || (source == NULL && patient->texts[1] == NULL) ||
             patient->texts[2] == NULL) {
@@ -332,6 +332,34 @@ static enum status mark_items(struct connection *connection, struct batch *batch
     return count > 0 ? processing_mark(connection, results, count, err) : STATUS_OK;
 }
 
+/* Only what failed leaves a row, so that the way of all others is not longer by a statement. */
+static enum status note_failures(struct connection *connection, const struct batch *batch,
+                                 const struct processing_counts *counts, struct err *err)
+{
+    if (counts->failed + counts->retried == 0) {
+        return STATUS_OK;
+    }
+    AUTO_FREE struct processing_failure *failures =
+        calloc(counts->failed + counts->retried, sizeof *failures);
+    if (failures == NULL) {
+        return err_no_memory(err);
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct processing_item *item = &batch->items[i];
+        if (batch->ours[i] && item->verdict != VERDICT_PROCESSED) {
+            failures[count++] = (struct processing_failure){
+                .submission_id = item->claimed.id,
+                .revision = item->claimed.revision,
+                .attempt = item->claimed.attempts,
+                .reason = item->reason,
+                .is_final = item->verdict == VERDICT_FAILED,
+            };
+        }
+    }
+    return processing_note_failures(connection, failures, count, err);
+}
+
 static enum status write_locked(struct connection *connection, struct batch *batch,
                                 struct processing_counts *counts, struct err *err)
 {
@@ -346,7 +374,10 @@ static enum status write_locked(struct connection *connection, struct batch *bat
     if (status == STATUS_OK) {
         status = write_backgrounds(connection, batch, err);
     }
-    return status == STATUS_OK ? mark_items(connection, batch, counts, err) : status;
+    if (status == STATUS_OK) {
+        status = mark_items(connection, batch, counts, err);
+    }
+    return status == STATUS_OK ? note_failures(connection, batch, counts, err) : status;
 }
 
 /* The second transaction; tried again when it met another writer. */

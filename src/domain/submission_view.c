@@ -99,9 +99,10 @@ static void put_consent_version(struct strbuf *out, const json_t *body)
     put_member(out, "consent_version", is_given ? version : json_null(), NULL, false);
 }
 
-static void put_answers(struct strbuf *out, const json_t *body, const struct json_lexemes *lexemes)
+void submission_print_answers(const json_t *body, const struct json_lexemes *lexemes,
+                              struct strbuf *out)
 {
-    strbuf_puts(out, ",\"answers\":{");
+    strbuf_putc(out, '{');
     bool first = true;
     const char *name;
     json_t *value;
@@ -171,8 +172,10 @@ enum status submission_print_record(const struct submission_record *record, stru
     put_contact(out, body);
     put_consent_version(out, body);
     put_patient(record, out);
-    put_answers(out, body, &lexemes);
+    strbuf_puts(out, ",\"answers\":");
+    submission_print_answers(body, &lexemes, out);
     put_json(out, "evaluation", record->evaluation, "null");
+    put_json(out, "review", record->review, "null");
     put_json(out, "contradictions", record->contradictions, "[]");
     put_json(out, "medical_background", record->medical_background, "null");
     strbuf_putc(out, '}');

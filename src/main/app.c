@@ -12,8 +12,10 @@
 #include "intake/db/executor.h"
 #include "intake/db/lane.h"
 #include "intake/db/migrate.h"
+#include "intake/db/store_contradiction.h"
 #include "intake/db/store_draft.h"
 #include "intake/db/store_lookup.h"
+#include "intake/db/store_review.h"
 #include "intake/db/store_session.h"
 #include "intake/db/store_token.h"
 #include "intake/domain/link.h"
@@ -91,11 +93,13 @@ static enum status start_lanes(struct app *app, struct err *err)
 
 static const struct statement_list *executor_statements(size_t *ret_count)
 {
-    static struct statement_list lists[4];
+    static struct statement_list lists[6];
     lists[0] = lookup_statements;
     lists[1] = token_statements;
     lists[2] = draft_statements;
     lists[3] = session_statements;
+    lists[4] = review_statements;
+    lists[5] = contradiction_statements;
     *ret_count = ARRAY_LENGTH(lists);
     return lists;
 }

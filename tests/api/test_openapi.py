@@ -162,6 +162,20 @@ def _retry(world, failed):
     return world.send(BY_ID["retrySubmission"])
 
 
+def _decide(world, operation):
+    """The example, of the revision that is there, and of a contradiction that is."""
+    world.settle()
+    world.execute("""UPDATE medical_questionnaire_submissions SET contradictions =
+                     '[{"field": "age_range", "stored": "26-35", "posted": "36-45"}]' WHERE booking_uid = %s""", BOOKING)
+    found = world.send(BY_ID["getSubmission"]).json()
+    body = {**json.loads(operation.body()[0]), "revision": found["revision"]}
+    return world.send(operation, body=json.dumps(body).encode())
+
+
+def _of_another_revision(world, operation):
+    return world.send(operation, body=json.dumps({**json.loads(operation.body()[0]), "revision": 999}).encode())
+
+
 def _sign_in(world, operation, token):
     return world.send(operation, body=json.dumps({"token": token}).encode())
 
@@ -184,6 +198,12 @@ CASES = {
     ("searchQuestionnaireResponses", 409): _unknown_questionnaire,
     ("retrySubmission", 200): lambda world, each: _retry(world, True),
     ("retrySubmission", 409): lambda world, each: _retry(world, False),
+    ("putReview", 200): _decide,
+    ("putReview", 409): _of_another_revision,
+    ("putReview", 422): lambda world, each: world.send(each, body=b"{}"),
+    ("putContradiction", 200): _decide,
+    ("putContradiction", 409): _of_another_revision,
+    ("putContradiction", 422): lambda world, each: world.send(each, body=b"{}"),
     ("signIn", 201): lambda world, each: _sign_in(world, each, world.tokens["staff"]),
     ("signIn", 401): lambda world, each: _sign_in(world, each, "wrong"),
     ("signIn", 403): lambda world, each: _sign_in(world, each, world.tokens["metrics"]),

@@ -32,8 +32,9 @@ struct submission_record {
     struct view failure_reason;
     struct view questionnaire_id;
     struct view questionnaire_version;
-    struct view data; /* JSON, as posted */
-    struct view contradictions;
+    struct view data;                /* JSON, as posted */
+    struct view contradictions;      /* JSON, each with its resolution */
+    struct view review;              /* JSON */
     struct view evaluation;          /* JSON; NULL: nothing was found, or not yet looked for */
     char patient_id[UUID_TEXT_SIZE]; /* "": no profile, or a deleted one */
     bool patient_deleted;

@@ -94,6 +94,20 @@ struct processing_result {
 enum status processing_mark(struct connection *connection, const struct processing_result *results,
                             size_t count, struct err *err);
 
+/* An attempt that failed, for the history. */
+struct processing_failure {
+    const char *submission_id;
+    int32_t revision;
+    int32_t attempt;
+    const char *reason; /* for staff */
+    bool is_final;      /* the submission was given up */
+};
+
+/* Keeps them, in the transaction that marks the submissions. */
+enum status processing_note_failures(struct connection *connection,
+                                     const struct processing_failure *failures, size_t count,
+                                     struct err *err);
+
 /* What the monitor reads. */
 struct processing_state {
     int64_t oldest_us; /* age of the oldest due, unprocessed submission; 0: none */

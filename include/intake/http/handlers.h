@@ -43,6 +43,11 @@ enum handled handle_draft_delete(struct request *request, struct connection *con
 /* handle_bookings.c: what the holder of a booking's link may know of it */
 enum handled handle_booking_get(struct request *request, struct connection *connection);
 
+/* handle_review.c: what staff decide about a submission, and its history */
+enum handled handle_history_get(struct request *request, struct connection *connection);
+enum handled handle_review_put(struct request *request, struct connection *connection);
+enum handled handle_contradiction_put(struct request *request, struct connection *connection);
+
 /* handle_session.c: staff sign in and out */
 enum handled handle_session_post(struct request *request, struct connection *connection);
 enum handled handle_session_get(struct request *request, struct connection *connection);

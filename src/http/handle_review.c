@@ -1,0 +1,112 @@
+/* What staff decide about a submission, and its history. */
+#include "intake/core/cleanup.h"
+#include "intake/core/json.h"
+#include "intake/db/audit.h"
+#include "intake/domain/contact.h"
+#include "intake/domain/issue.h"
+#include "intake/domain/review.h"
+#include "intake/http/handlers.h"
+#include "intake/http/request.h"
+
+/* The booking of the path; NULL, and the reply set, when it cannot be one. */
+static const char *booking_of(struct request *request)
+{
+    if (booking_uid_is_valid(request->params[0])) {
+        return request->params[0];
+    }
+    reply_problem(request, 404, "There is no submission for this booking.");
+    return NULL;
+}
+
+/* The parsed body; NULL, and the reply set, when it is no JSON. */
+static json_t *read_body(struct request *request)
+{
+    json_t *body = NULL;
+    struct err err = {0};
+    const char *text = request->body != NULL ? request->body : "";
+    if (json_parse(text, request->body_len, &body, &err) != STATUS_OK) {
+        reply_failure(request, &err);
+    }
+    return body;
+}
+
+static void reply_refused(struct request *request, const struct issues *issues,
+                          const struct err *err)
+{
+    if (issues->count > 0) {
+        reply_issues(request, 422, "The decision cannot be understood.", issues);
+    } else {
+        reply_failure(request, err);
+    }
+}
+
+enum handled handle_review_put(struct request *request, struct connection *connection)
+{
+    const char *booking_uid = booking_of(request);
+    json_auto_t *body = booking_uid != NULL ? read_body(request) : NULL;
+    if (body == NULL) {
+        return HANDLED_NOW;
+    }
+    struct err err = {0};
+    AUTO(issues_finish) struct issues issues = {0};
+    AUTO(strbuf_finish) struct strbuf view = {0};
+    struct review_write write;
+    const struct audit_actor actor = request_actor(request);
+    enum status status = review_read(body, booking_uid, &write, &issues, &err);
+    if (status == STATUS_OK) {
+        status = review_put(connection, &actor, &write, &view, &err);
+    }
+    if (status == STATUS_OK) {
+        reply_json(request, 200, &view);
+    } else {
+        reply_refused(request, &issues, &err);
+    }
+    return HANDLED_NOW;
+}
+
+enum handled handle_contradiction_put(struct request *request, struct connection *connection)
+{
+    const char *booking_uid = booking_of(request);
+    json_auto_t *body = booking_uid != NULL ? read_body(request) : NULL;
+    if (body == NULL) {
+        return HANDLED_NOW;
+    }
+    struct err err = {0};
+    AUTO(issues_finish) struct issues issues = {0};
+    AUTO(strbuf_finish) struct strbuf view = {0};
+    struct contradiction_write write;
+    const struct audit_actor actor = request_actor(request);
+    enum status status =
+        contradiction_read(body, booking_uid, request->params[1], &write, &issues, &err);
+    if (status == STATUS_OK) {
+        status = contradiction_put(connection, &actor, &write, &view, &err);
+    }
+    if (status == STATUS_OK) {
+        reply_json(request, 200, &view);
+    } else {
+        reply_refused(request, &issues, &err);
+    }
+    return HANDLED_NOW;
+}
+
+enum handled handle_history_get(struct request *request, struct connection *connection)
+{
+    const char *booking_uid = booking_of(request);
+    if (booking_uid == NULL) {
+        return HANDLED_NOW;
+    }
+    struct err err = {0};
+    AUTO(history_record_finish) struct history_record record = {0};
+    const struct audit_actor actor = request_actor(request);
+    AUTO(strbuf_finish) struct strbuf body = {0};
+    enum status status = history_read(connection, &actor, booking_uid, &record, &err);
+    if (status == STATUS_OK) {
+        status = history_print(&record, &body, &err);
+    }
+    if (status == STATUS_OK) {
+        reply_json(request, 200, &body);
+    } else {
+        reply_failure(request, &err);
+    }
+    return HANDLED_NOW;
+}
