@@ -63,15 +63,6 @@ static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
     "      AND ($9::text IS NULL"                                                                  \
     "           OR s.evaluation -> 'flags' @> jsonb_build_array(jsonb_build_object('text', $9)))"
 
-/* How many contradictions of `s` nobody has decided. */
-#define UNRESOLVED_SQL                                                                             \
-    "(SELECT count(*)::int FROM jsonb_array_elements(s.contradictions) AS c (value)"               \
-    " WHERE NOT EXISTS (SELECT FROM contradiction_resolutions AS r"                                \
-    "                   WHERE r.submission_id = s.id AND r.field = c.value ->> 'field'"            \
-    "                     AND r.stored = coalesce(c.value -> 'stored', 'null')"                    \
-    "                     AND r.posted = coalesce(c.value -> 'posted', 'null')"                    \
-    "                     AND (r.decision = 'keep' OR r.revision = s.revision)))"
-
 /* The newest first; audited row by row, because each shows a name and an address. */
 static const char list_sql[] =
     "WITH found AS ("
@@ -79,20 +70,23 @@ static const char list_sql[] =
     "           coalesce(p.name, s.submission_data ->> 'attendee_name') AS name,"
     "           coalesce(p.email, s.submission_data ->> 'attendee_email') AS email,"
     "           s.review_state, s.questionnaire_id, s.questionnaire_version,"
-    "           s.evaluation -> 'flags' AS flags, " UNRESOLVED_SQL " AS unresolved"
-    "    FROM medical_questionnaire_submissions AS s"
-    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
-    "p.deleted" LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $10::int + 1" /* the one more tells that there is a next page; it is not shown */
-    "),\n"
-    "audited AS ("
-    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        11, 12, 13, 14, 15) ", 'submission.list', booking_uid, NULL"
-                            "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
-                            "DESC LIMIT $10::int)"
-                            "        AS shown"
-                            ")\n"
-                            "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+    "           s.evaluation -> 'flags' AS flags, " UNRESOLVED_SQL(
+        "s") " AS unresolved"
+             "    FROM medical_questionnaire_submissions AS s"
+             "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
+             "p.deleted" LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
+             "    LIMIT $10::int + 1" /* the one more tells that there is a next page; it is not
+                                         shown */
+             "),\n"
+             "audited AS ("
+             "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+                 11, 12, 13, 14,
+                 15) ", 'submission.list', booking_uid, NULL"
+                     "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
+                     "DESC LIMIT $10::int)"
+                     "        AS shown"
+                     ")\n"
+                     "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
 /* The same rows, whole; each is written to the audit as one that left the house. */
 static const char export_sql[] =

@@ -36,9 +36,9 @@
                                     " FROM jsonb_array_elements(" s                                \
                                     ".contradictions) WITH ORDINALITY AS c (value, n))"
 
-/* How many of them nobody has decided, as bigint. */
+/* How many of them nobody has decided, as int. */
 #define UNRESOLVED_SQL(s)                                                                          \
-    "(SELECT count(*) FROM jsonb_array_elements(" s ".contradictions) AS c (value)"                \
+    "(SELECT count(*)::int FROM jsonb_array_elements(" s ".contradictions) AS c (value)"           \
     " WHERE NOT EXISTS (SELECT FROM contradiction_resolutions AS r"                                \
     "                   WHERE " RESOLVES_SQL("r", s, "c.value") "))"
 
