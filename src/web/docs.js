@@ -113,16 +113,18 @@ function shape(api, schema, label, seen = []) {
     return [element("code", {}, name), [api.type(member), limits ? ` (${limits})` : ""],
       [(schema.required ?? []).includes(name) ? "" : "Not always. ", inline(whole.description ?? "")].flat()];
   });
-  const below = members.flatMap(([, member]) => [member, member.items, ...(member.anyOf ?? [])])
-    .filter((each) => each?.$ref && !seen.includes(each.$ref));
+  const below = members.flatMap(([name, member]) => [member, member.items, ...(member.anyOf ?? [])].map((each) => [name, each]))
+    .filter(([, each]) => each?.$ref || each?.properties);
   return [table(label, ["Member", "Type", "What it is"], rows),
-    ...below.flatMap((each) => {
+    ...below.flatMap(([member, each]) => {
       const inner = api.resolve(each);
       if (!inner.properties || seen.includes(each.$ref)) {
         return [];
       }
-      seen.push(each.$ref);
-      const name = each.$ref.split("/").pop();
+      if (each.$ref) {
+        seen.push(each.$ref);
+      }
+      const name = each.$ref?.split("/").pop() ?? member;
       return [element("p", {}, element("strong", {}, name), inner.description ? [": ", ...inline(inner.description)] : ""),
         ...shape(api, inner, `${label}: ${name}`, seen)];
     })];

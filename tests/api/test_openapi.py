@@ -1,14 +1,16 @@
 """The API's own document, driven: each operation's example, and each answer that is documented."""
 
 import json
+import os
 import re
 
 import pytest
 import requests
 
 from intake_harness import links
-from intake_harness.bodies import fresh_booking
+from intake_harness.bodies import fresh_booking, minimal
 from intake_harness.client import RawConnection
+from intake_harness.daemon import ROOT
 from intake_harness.openapi import BY_ID, DOCUMENT, METHODS, OPERATIONS, Reply
 from intake_harness.waiting import eventually
 
@@ -264,6 +266,18 @@ def test_an_operation_answers_as_documented(world, operation, status):
 
 def test_no_case_is_left_over():
     assert set(CASES) <= {(operation.id, status) for operation, status in OWN}
+
+
+def test_a_scored_submission_fits_too(world):
+    """The example has no score: this one has all that an evaluation can have."""
+    with open(os.path.join(ROOT, "config", "questionnaires", "phq-9.json"), encoding="utf-8") as file:
+        items = json.load(file)["item"]
+    answers = {item["linkId"]: item["answerOption"][-1]["valueCoding"]["code"] for item in items if "answerOption" in item}
+    body = minimal(questionnaire="phq-9", **answers)
+    assert world.send(BY_ID["postSubmission"], body=json.dumps(body).encode()).status == 201
+    world.intake.wait_processed(body["booking_uid"])
+    evaluation = world.send(BY_ID["getSubmission"], values=body).json()["evaluation"]
+    assert evaluation["scores"] and evaluation["flags"]
 
 
 # --- what all of them have in common -------------------------------------------------------------------
