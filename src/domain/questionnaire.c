@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/core/gzip.h"
 #include "intake/domain/compiled.h"
 
 enum status questionnaire_load(const char *path, struct issues *issues, struct questionnaire **ret,
@@ -63,6 +64,7 @@ void questionnaire_destroy(struct questionnaire *questionnaire)
     json_lexemes_finish(&questionnaire->lexemes);
     json_decref(questionnaire->root);
     free(questionnaire->data);
+    free(questionnaire->gzip);
     free(questionnaire);
 }
 
@@ -99,6 +101,19 @@ struct view questionnaire_text(const struct questionnaire *questionnaire)
 const json_t *questionnaire_definition(const struct questionnaire *questionnaire)
 {
     return questionnaire->root;
+}
+
+struct view questionnaire_gzip(const struct questionnaire *questionnaire)
+{
+    return (struct view){questionnaire->gzip, questionnaire->gzip_len};
+}
+
+bool questionnaire_pack(struct questionnaire *questionnaire)
+{
+    free(questionnaire->gzip);
+    questionnaire->gzip = NULL;
+    return gzip_compress(questionnaire->data, questionnaire->data_length, &questionnaire->gzip,
+                         &questionnaire->gzip_len);
 }
 
 const char *questionnaire_digest(const struct questionnaire *questionnaire)

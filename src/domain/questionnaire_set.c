@@ -57,6 +57,9 @@ static enum status load_file(struct questionnaire_set *set, const char *director
     if (status == STATUS_OK && questionnaire_id(questionnaire)[0] == '\0') {
         status = err_set(err, STATUS_INVALID, "%s: the questionnaire has no id", path.data);
         questionnaire_destroy(questionnaire);
+    } else if (status == STATUS_OK && !questionnaire_pack(questionnaire)) {
+        status = err_no_memory(err);
+        questionnaire_destroy(questionnaire);
     } else if (status == STATUS_OK) {
         set->items[set->count++] = questionnaire;
     }

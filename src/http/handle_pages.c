@@ -3,8 +3,7 @@
 
 #include "intake/core/embedded.h"
 #include "intake/core/text.h"
-#include "intake/http/accept_encoding.h"
-#include "intake/http/etag.h"
+#include "intake/http/content.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -57,33 +56,17 @@ static const struct embedded_file *find_file(const char *name)
     return NULL;
 }
 
-/* The file, compressed for who takes that, or 304 for who has it. */
 static void reply_file(struct request *request, const struct embedded_file *file,
                        const char *cache_control)
 {
-    const bool packed = file->gzip_size < file->size &&
-                        accept_encoding_has_gzip(request_header(request, "Accept-Encoding"));
-    struct strbuf tag = {0};
-    struct strbuf body = {0};
-    strbuf_printf(&tag, "\"%s%s\"", file->digest, packed ? "-gzip" : "");
-    request->reply.cacheable = true;
-    reply_header(request, "Cache-Control", "%s", cache_control);
-    reply_header(request, "Vary", "Accept-Encoding");
-    if (!tag.failed) {
-        reply_header(request, "ETag", "%s", tag.data);
-    }
-    if (!tag.failed &&
-        etag_list_has(request_header(request, "If-None-Match"), tag.data, ETAG_WEAK)) {
-        reply_empty(request, 304);
-    } else {
-        if (packed) {
-            reply_header(request, "Content-Encoding", "gzip");
-        }
-        strbuf_append(&body, (const char *)(packed ? file->gzip : file->data),
-                      packed ? file->gzip_size : file->size);
-        reply_body(request, 200, content_type_of(file->name), &body);
-    }
-    strbuf_finish(&tag);
+    const struct content content = {
+        .type = content_type_of(file->name),
+        .digest = file->digest,
+        .cache_control = cache_control,
+        .plain = {(const char *)file->data, file->size},
+        .gzip = {(const char *)file->gzip, file->gzip_size},
+    };
+    reply_content(request, &content);
 }
 
 static enum handled reply_page(struct request *request, const char *name)

@@ -6,7 +6,7 @@
 #include "intake/domain/questionnaire.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
-#include "intake/http/etag.h"
+#include "intake/http/content.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -18,21 +18,14 @@ static const struct questionnaire_set *offered(const struct request *request)
 /* The file's own bytes, or 304 for who has them. */
 static void reply_definition(struct request *request, const struct questionnaire *questionnaire)
 {
-    struct strbuf tag = {0};
-    struct strbuf body = {0};
-    strbuf_printf(&tag, "\"%s\"", questionnaire_digest(questionnaire));
-    request->reply.cacheable = true;
-    reply_header(request, "Cache-Control", "no-cache"); /* to be kept, but asked for each time */
-    reply_header(request, "ETag", "%s", tag.failed ? "" : tag.data);
-    if (!tag.failed &&
-        etag_list_has(request_header(request, "If-None-Match"), tag.data, ETAG_WEAK)) {
-        reply_empty(request, 304);
-    } else {
-        const struct view text = questionnaire_text(questionnaire);
-        strbuf_append(&body, text.data, text.len);
-        reply_fhir(request, 200, &body);
-    }
-    strbuf_finish(&tag);
+    const struct content content = {
+        .type = "application/fhir+json",
+        .digest = questionnaire_digest(questionnaire),
+        .cache_control = "no-cache", /* to be kept, but asked for each time */
+        .plain = questionnaire_text(questionnaire),
+        .gzip = questionnaire_gzip(questionnaire),
+    };
+    reply_content(request, &content);
 }
 
 static void print_text(struct strbuf *out, const char *name, const char *text)

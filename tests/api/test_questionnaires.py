@@ -1,5 +1,6 @@
 """Which questionnaires there are, their definitions, and which one a post answers."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ def test_the_offered_ones_are_listed(versions):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("path", ["/v1/questionnaires/", "/fhir/Questionnaire/"])
 def test_a_definition_is_its_file_byte_for_byte(shared_client, path, name):
-    reply = shared_client.get(path + name)
+    reply = shared_client.get(path + name, headers={"Accept-Encoding": "identity"})
     assert reply.status_code == 200
     assert reply.headers["Content-Type"] == "application/fhir+json"
     assert reply.content == file_bytes(name)
@@ -201,3 +202,18 @@ def test_a_questionnaire_without_url_is_named_by_its_id_in_fhir(start_intake, di
     assert resource["questionnaire"] == "Questionnaire/survey|1"
     again = intake.client().request("POST", "/fhir/QuestionnaireResponse", json=resource)
     assert again.status_code == 200 and again.json()["item"] == resource["item"]
+
+
+def test_a_definition_is_compressed_for_who_takes_that(shared_client):
+    path = "/v1/questionnaires/hair-transplant"
+    plain = shared_client.get(path, headers={"Accept-Encoding": "identity"})
+    packed = shared_client.get(path, headers={"Accept-Encoding": "gzip"}, stream=True)
+    wire = packed.raw.read(decode_content=False)
+    assert packed.headers["Content-Encoding"] == "gzip" and "Content-Encoding" not in plain.headers
+    assert gzip.decompress(wire) == plain.content and len(wire) < len(plain.content) / 5
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    for reply in (plain, packed):
+        headers = {"If-None-Match": reply.headers["ETag"],
+                   "Accept-Encoding": reply.headers.get("Content-Encoding", "identity")}
+        assert shared_client.get(path, headers=headers).status_code == 304

@@ -134,6 +134,8 @@ struct questionnaire {
     json_t *root;
     struct json_lexemes lexemes;
     char digest[65];
+    char *gzip; /* of `data`; or NULL */
+    size_t gzip_len;
     const char *id;
     const char *url;
     const char *version;

@@ -57,6 +57,10 @@ const char *questionnaire_status(const struct questionnaire *questionnaire);
 struct view questionnaire_text(const struct questionnaire *questionnaire);
 const json_t *questionnaire_definition(const struct questionnaire *questionnaire);
 
+/* The same compressed; NULL data before questionnaire_pack(), which is false without memory. */
+struct view questionnaire_gzip(const struct questionnaire *questionnaire);
+bool questionnaire_pack(struct questionnaire *questionnaire);
+
 /* SHA-256 of the text in lower-case hexadecimal: an ETag, and proof of what was answered. */
 const char *questionnaire_digest(const struct questionnaire *questionnaire);
 

@@ -1,0 +1,33 @@
+/* Content that changes rarely. */
+#include "intake/http/content.h"
+
+#include "intake/http/accept_encoding.h"
+#include "intake/http/etag.h"
+#include "intake/http/request.h"
+
+void reply_content(struct request *request, const struct content *content)
+{
+    const bool packed = content->gzip.data != NULL && content->gzip.len < content->plain.len &&
+                        accept_encoding_has_gzip(request_header(request, "Accept-Encoding"));
+    const struct view chosen = packed ? content->gzip : content->plain;
+    struct strbuf tag = {0};
+    struct strbuf body = {0};
+    strbuf_printf(&tag, "\"%s%s\"", content->digest, packed ? "-gzip" : "");
+    request->reply.cacheable = true;
+    reply_header(request, "Cache-Control", "%s", content->cache_control);
+    reply_header(request, "Vary", "Accept-Encoding");
+    if (!tag.failed) {
+        reply_header(request, "ETag", "%s", tag.data);
+    }
+    if (!tag.failed &&
+        etag_list_has(request_header(request, "If-None-Match"), tag.data, ETAG_WEAK)) {
+        reply_empty(request, 304);
+    } else {
+        if (packed) {
+            reply_header(request, "Content-Encoding", "gzip");
+        }
+        strbuf_append(&body, chosen.data, chosen.len);
+        reply_body(request, 200, content->type, &body);
+    }
+    strbuf_finish(&tag);
+}
