@@ -71,7 +71,7 @@ static const char *bearer_token(struct view authorization)
 {
     static const char scheme[] = "Bearer ";
     const size_t scheme_len = sizeof scheme - 1;
-    if (authorization.len <= scheme_len ||
+    if (authorization.data == NULL || authorization.len <= scheme_len ||
         strncasecmp(authorization.data, scheme, scheme_len) != 0) {
         return NULL;
     }

@@ -6,6 +6,27 @@
 
 #include "intake/http/request.h"
 
+size_t session_cookie_find(struct view header, struct view *first)
+{
+    static const char name[] = SESSION_COOKIE "=";
+    const size_t name_len = sizeof name - 1;
+    size_t count = 0;
+    while (header.len > 0) {
+        const char *end = memchr(header.data, ';', header.len);
+        const size_t len = end != NULL ? (size_t)(end - header.data) : header.len;
+        const struct view pair = text_trim(header.data, len);
+        if (pair.len >= name_len && memcmp(pair.data, name, name_len) == 0) {
+            count++;
+            if (first->data == NULL) {
+                *first = (struct view){pair.data + name_len, pair.len - name_len};
+            }
+        }
+        const size_t taken = end != NULL ? len + 1 : len;
+        header = (struct view){header.data + taken, header.len - taken};
+    }
+    return count;
+}
+
 static bool begins_with(struct view text, const char *prefix)
 {
     const size_t len = strlen(prefix);

@@ -89,24 +89,6 @@ static void take_view(struct view *ret_view, const char *value, size_t value_len
     }
 }
 
-/* Of `name=value; name=value` (RFC 6265 section 4.2.1) only the pairs that are called ours. */
-static void take_cookies(struct wire_headers *headers, struct view cookies)
-{
-    static const char name[] = SESSION_COOKIE "=";
-    const size_t name_len = sizeof name - 1;
-    while (cookies.len > 0) {
-        const char *end = memchr(cookies.data, ';', cookies.len);
-        const size_t len = end != NULL ? (size_t)(end - cookies.data) : cookies.len;
-        const struct view pair = text_trim(cookies.data, len);
-        if (pair.len >= name_len && memcmp(pair.data, name, name_len) == 0) {
-            headers->session_cookies++;
-            take_view(&headers->session_cookie, pair.data + name_len, pair.len - name_len);
-        }
-        const size_t taken = end != NULL ? len + 1 : len;
-        cookies = (struct view){cookies.data + taken, cookies.len - taken};
-    }
-}
-
 /* Keeps the last ones: our proxies add theirs behind whatever the client sent. */
 static void take_forwarded(struct wire_headers *headers, struct view value)
 {
@@ -138,7 +120,8 @@ static void take_header(struct scan *scan, const char *key, size_t key_len, cons
     } else if (is_word(key, key_len, "Origin")) {
         take_view(&headers->origin, value, value_len);
     } else if (is_word(key, key_len, "Cookie")) {
-        take_cookies(headers, (struct view){value, value_len});
+        headers->session_cookies +=
+            session_cookie_find((struct view){value, value_len}, &headers->session_cookie);
     } else if (is_word(key, key_len, "Transfer-Encoding")) {
         scan->encoding_count++;
         headers->chunked = is_word(value, value_len, "chunked");

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from intake_harness.bodies import fresh_booking, full
+from intake_harness.client import RawConnection
 from intake_harness.daemon import run_command
 
 COOKIE = re.compile(r"intake_session=([0-9a-f]{64}); Path=/; HttpOnly; SameSite=Strict(; Secure)?")
@@ -246,6 +247,18 @@ def test_several_cookies_of_that_name_are_none(shared_intake, staff_token):
         assert page.get("/v1/session", headers={"Cookie": cookie}).status_code == 401, cookie
     for cookie in (f"{pair};", f"; {pair} ;;", f"a=1;{pair};b=2"):
         assert page.get("/v1/session", headers={"Cookie": cookie}).status_code == 200, cookie
+
+
+def test_several_cookie_headers_are_read_as_one(shared_intake, staff_token):
+    """A proxy that speaks HTTP/2 to the browser may leave them apart (RFC 9113 section 8.2.3)."""
+    page = Browser(shared_intake, staff_token)
+    pair = f"intake_session={page.cookie}"
+    for cookies, status in (((pair, "theme=dark"), 200), (("theme=dark", pair), 200), ((pair, pair), 401),
+                            ((pair, "intake_session="), 401)):
+        lines = "".join(f"Cookie: {cookie}\r\n" for cookie in cookies)
+        with RawConnection(shared_intake.port) as connection:
+            reply = connection.send(f"GET /v1/session HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n").reply()
+        assert reply.status == status, cookies
 
 
 def test_a_public_route_does_not_look_at_the_cookie(shared_client):

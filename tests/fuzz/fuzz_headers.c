@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "intake/core/text.h"
 #include "intake/domain/link.h"
 #include "intake/http/client_address.h"
 #include "intake/http/etag.h"
 #include "intake/http/route.h"
+#include "intake/http/session_cookie.h"
 #include "intake/http/wire.h"
 
 enum { LINES_MAX = 8 };
@@ -46,12 +48,28 @@ static void check_etags(const char *line)
     (void)etag_list_has(line, "\"x\"", ETAG_STRONG);
 }
 
+static void check_session(const char *line)
+{
+    const struct view all = {line, strlen(line)};
+    struct view first = {0};
+    const size_t count = session_cookie_find(all, &first);
+    fuzz_assert((count > 0) == (first.data != NULL), "a cookie has a value", line);
+    fuzz_assert(count == 0 || (first.data > line && first.data + first.len <= line + all.len),
+                "a value is a part of the header", line);
+    fuzz_assert(count == 0 || memchr(first.data, ';', first.len) == NULL, "one cookie", line);
+    fuzz_assert(!session_cookie_origin_fits(all, (struct view){"clinic.example", 14}) ||
+                    strncasecmp(line + all.len - 14, "clinic.example", 14) == 0,
+                "another page is not ours", line);
+    (void)session_cookie_host_is_loopback(all);
+}
+
 static void check_line(const char *line)
 {
     static const struct route json = {.body_types = {"application/json"}};
     const size_t len = strlen(line);
     check_address(line);
     check_etags(line);
+    check_session(line);
     (void)route_takes_type(&json, (struct view){line, len});
     (void)wire_is_token(line, len);
     (void)wire_is_value(line, len);

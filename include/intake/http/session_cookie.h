@@ -7,6 +7,7 @@
 #define INTAKE_HTTP_SESSION_COOKIE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "intake/core/text.h"
 
@@ -24,7 +25,13 @@ void session_cookie_clear(struct request *request);
  */
 bool session_cookie_is_same_origin(const struct request *request);
 
-/* The same for two headers' values. Pure. */
+/*
+ * How many cookies of that name a Cookie header (RFC 6265 section 4.2.1) holds; `first` becomes the
+ * value of the first one unless it is one already, and points into the header. Pure.
+ */
+size_t session_cookie_find(struct view header, struct view *first);
+
+/* Whether a page of `origin` is one of `host`. Pure. */
 bool session_cookie_origin_fits(struct view origin, struct view host);
 
 /* Whether `host` (`localhost:8080`, `127.0.0.1`, `[::1]`) is this very machine. Pure. */
