@@ -12,6 +12,7 @@
 #include "intake/db/store_processing.h"
 #include "intake/domain/background.h"
 #include "processing_item.h"
+#include "processing_mark.h"
 
 /* How often the second transaction is tried again at once, when it met another writer. */
 enum { CONFLICTS_MAX = 5 };
@@ -290,74 +291,23 @@ static enum status write_backgrounds(struct connection *connection, struct batch
     return count > 0 ? processing_write_backgrounds(connection, writes, count, err) : STATUS_OK;
 }
 
-static const char *status_text(enum verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_PROCESSED:
-        return "processed";
-    case VERDICT_FAILED:
-        return "failed";
-    case VERDICT_RETRY:
-        return "submitted";
-    }
-    return "submitted";
-}
-
+/* Those that are still as they were claimed. */
 static enum status mark_items(struct connection *connection, struct batch *batch,
                               struct processing_counts *counts, struct err *err)
 {
-    AUTO_FREE struct processing_result *results = calloc(batch->count, sizeof *results);
-    if (results == NULL) {
+    AUTO_FREE const struct processing_item **items =
+        calloc(batch->count, sizeof(struct processing_item *));
+    if (items == NULL) {
         return err_no_memory(err);
     }
     size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->ours[i]) {
+            items[count++] = &batch->items[i];
+        }
+    }
     *counts = (struct processing_counts){.claimed = batch->count};
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct processing_item *item = &batch->items[i];
-        if (!batch->ours[i]) {
-            continue;
-        }
-        counts->processed += item->verdict == VERDICT_PROCESSED;
-        counts->failed += item->verdict == VERDICT_FAILED;
-        counts->retried += item->verdict == VERDICT_RETRY;
-        results[count++] = (struct processing_result){
-            .id = item->claimed.id,
-            .status = status_text(item->verdict),
-            .failure_reason = item->verdict == VERDICT_PROCESSED ? NULL : item->reason,
-            .contradictions = item->contradictions_text,
-            .evaluation = item->verdict == VERDICT_PROCESSED ? item->evaluation_text : NULL,
-            .retry_after_ms = item->retry_after_ms,
-        };
-    }
-    return count > 0 ? processing_mark(connection, results, count, err) : STATUS_OK;
-}
-
-/* Only what failed leaves a row, so that the way of all others is not longer by a statement. */
-static enum status note_failures(struct connection *connection, const struct batch *batch,
-                                 const struct processing_counts *counts, struct err *err)
-{
-    if (counts->failed + counts->retried == 0) {
-        return STATUS_OK;
-    }
-    AUTO_FREE struct processing_failure *failures =
-        calloc(counts->failed + counts->retried, sizeof *failures);
-    if (failures == NULL) {
-        return err_no_memory(err);
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct processing_item *item = &batch->items[i];
-        if (batch->ours[i] && item->verdict != VERDICT_PROCESSED) {
-            failures[count++] = (struct processing_failure){
-                .submission_id = item->claimed.id,
-                .revision = item->claimed.revision,
-                .attempt = item->claimed.attempts,
-                .reason = item->reason,
-                .is_final = item->verdict == VERDICT_FAILED,
-            };
-        }
-    }
-    return processing_note_failures(connection, failures, count, err);
+    return processing_mark_items(connection, items, count, counts, err);
 }
 
 static enum status write_locked(struct connection *connection, struct batch *batch,
@@ -374,10 +324,7 @@ static enum status write_locked(struct connection *connection, struct batch *bat
     if (status == STATUS_OK) {
         status = write_backgrounds(connection, batch, err);
     }
-    if (status == STATUS_OK) {
-        status = mark_items(connection, batch, counts, err);
-    }
-    return status == STATUS_OK ? note_failures(connection, batch, counts, err) : status;
+    return status == STATUS_OK ? mark_items(connection, batch, counts, err) : status;
 }
 
 /* The second transaction; tried again when it met another writer. */
