@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.parametrize("path", ["/staff", "/q/some-booking"])
+@pytest.mark.parametrize("path", ["/staff", "/q/some-booking", "/docs"])
 def test_a_page_opens_without_a_fault(shared_intake, browser, axe, path):
     driver = browser(390, 844)
     driver.get(shared_intake.base + path)
