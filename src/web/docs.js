@@ -101,6 +101,13 @@ function sample(text, label) {
     element("pre", {tabindex: "0", role: "region", "aria-label": label}, element("code", {}, text)), button, said);
 }
 
+/** What is made when it is first unfolded: all of it at once would be a slow page. */
+function folded(summary, make) {
+  const details = element("details", {}, element("summary", {}, summary));
+  details.addEventListener("toggle", () => details.append(element("div", {}, make())), {once: true});
+  return details;
+}
+
 /** A shape, member by member, and those that it leads to. */
 function shape(api, schema, label, seen = []) {
   const members = Object.entries(schema.properties ?? {});
@@ -133,12 +140,11 @@ function shape(api, schema, label, seen = []) {
 function content(api, media, label) {
   return Object.entries(media).flatMap(([type, {schema, example}]) => {
     const whole = api.resolve(schema ?? {});
-    const parts = shape(api, whole, `${label}, ${type}`);
     const text = typeof example === "string" ? example : JSON.stringify(example, null, 2);
     return [element("p", {}, element("code", {}, type), schema?.$ref ? ` · ${api.type(schema)}` : "",
       whole.description ? [" · ", ...inline(whole.description)] : ""),
     example === undefined ? null : sample(text, `${label}, example, ${type}`),
-    parts.length > 0 ? element("details", {}, element("summary", {}, "Its members"), parts) : null];
+    whole.properties ? folded("Its members", () => shape(api, whole, `${label}, ${type}`)) : null];
   });
 }
 
@@ -196,7 +202,7 @@ function responseRow(api, [status, response]) {
   return [status, [...inline(whole.description),
     headers.length > 0 ? element("p", {class: "muted"}, "Headers: ", headers.flatMap(([name], i) => [i > 0 ? ", " : "", element("code", {}, name)])) : null,
     Object.keys(media).length > 0
-      ? element("details", {}, element("summary", {}, "Body of ", status), content(api, media, `Answer ${status}`)) : null]];
+      ? folded(`Body of ${status}`, () => content(api, media, `Answer ${status}`)) : null]];
 }
 
 function show(api, operation) {

@@ -19,6 +19,14 @@ def open_docs(intake, driver, fragment=""):
     return driver
 
 
+def unfold(driver, name):
+    """Everything of one operation, and what is in there to unfold."""
+    WebDriverWait(driver, 20).until(lambda each: each.execute_script("""
+        const all = [...document.querySelectorAll(`#${arguments[0]} details`)];
+        for (const each of all) { each.open = true; }
+        return all.every((each) => each.children.length > 1);""", name))
+
+
 def text_of(driver, element):
     """All of its text, folded parts too."""
     return driver.execute_script("return arguments[0].textContent", element)
@@ -29,6 +37,11 @@ def test_every_operation_is_there_with_its_answers(shared_intake, browser):
     assert len(driver.find_elements(By.CSS_SELECTOR, "article")) == len(OPERATIONS)
     assert [each.text for each in driver.find_elements(By.CSS_SELECTOR, "nav h2")] == \
         [tag["name"] for tag in DOCUMENT["tags"]]
+    unfold(driver, "getSubmission")
+    text = text_of(driver, driver.find_element(By.ID, "getSubmission"))
+    for member in DOCUMENT["components"]["schemas"]["Submission"]["properties"]:
+        assert f'"{member}"' in text, f"{member} is not in the example"
+    assert "Not always." in text, "the members of its members"
     assert "[object" not in text_of(driver, driver.find_element(By.ID, "main"))
     shared = text_of(driver, driver.find_element(By.CSS_SELECTOR, "main section"))
     for operation in OPERATIONS:
@@ -43,6 +56,7 @@ def test_every_operation_is_there_with_its_answers(shared_intake, browser):
 @pytest.mark.parametrize(("width", "name"), [(1280, "docs-desktop"), (390, "docs-phone")])
 def test_it_is_accessible_and_fits(shared_intake, browser, axe, screenshot, width, name):
     driver = open_docs(shared_intake, browser(width, 900))
+    unfold(driver, "getSubmission")
     assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
     axe(driver)
     screenshot(driver, name)
