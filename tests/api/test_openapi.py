@@ -75,9 +75,10 @@ class World:
         target = operation.target({**known, **(values or {})}, query)
         request = requests.Request(operation.method, (daemon or self.intake).base + target, sent, data=body)
         with requests.Session() as session:
-            prepared = request.prepare()
-            got = session.send(prepared, timeout=30, allow_redirects=False)
-        reply = Reply(got.status_code, got.headers, got.content)
+            got = session.send(request.prepare(), timeout=30, allow_redirects=False, stream=True)
+            # A stream of events has no end: its beginning says what there is to say.
+            endless = got.headers.get("Content-Type") == "text/event-stream"
+            reply = Reply(got.status_code, got.headers, next(got.iter_content(None)) if endless else got.content)
         operation.check(reply)
         return reply
 
