@@ -1,6 +1,9 @@
 /* audit_log: who has seen a booking. */
 #include "intake/db/store_audit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "intake/core/cleanup.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
@@ -19,6 +22,17 @@ static const struct statement statements[] = {
                         "  AND ($7::timestamptz IS NULL OR occurred_at >= $7)"
                         "  AND ($8::timestamptz IS NULL OR occurred_at < $8) "
                         "ORDER BY occurred_at, id"},
+    {"audit_watch", "WITH audited AS ("
+                    "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
+                        1, 2, 3, 4, 5) ", 'submission.watch', NULL, NULL"
+                                       ") "
+                                       "SELECT coalesce(max(id), 0) FROM audit_log"},
+    {"audit_changes",
+     "SELECT id, booking_uid, occurred_at, action = 'submission.revise' "
+     "FROM audit_log "
+     "WHERE id > $1::bigint AND action IN ('submission.create', 'submission.revise') "
+     "ORDER BY id "
+     "LIMIT $2::int"},
 };
 
 const struct statement_list audit_statements = {statements, ARRAY_LENGTH(statements)};
@@ -52,4 +66,45 @@ enum status audit_list(struct connection *connection, const struct audit_actor *
         visit(context, &line);
     }
     return status;
+}
+
+enum status audit_watch(struct connection *connection, const struct audit_actor *actor,
+                        int64_t *ret_newest_id, struct err *err)
+{
+    const char *const values[] = {AUDIT_VALUES(actor)};
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_execute(connection, "audit_watch", &parameters, true, 0, &result, err);
+    if (status == STATUS_OK) {
+        *ret_newest_id = result_int8(result, 0, 0);
+    }
+    return status;
+}
+
+enum status audit_changes(struct connection *connection, int64_t after_id, PGresult **ret_result,
+                          struct err *err)
+{
+    char after[24];
+    char limit[16];
+    snprintf(after, sizeof after, "%" PRId64, after_id);
+    snprintf(limit, sizeof limit, "%d", AUDIT_CHANGES_MAX);
+    const char *const values[] = {after, limit};
+    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+    return connection_execute(connection, "audit_changes", &parameters, true, 0, ret_result, err);
+}
+
+void audit_changes_visit(const PGresult *result,
+                         void (*visit)(void *context, const struct submission_change *change),
+                         void *context)
+{
+    for (int row = 0; row < PQntuples(result); row++) {
+        const struct submission_change change = {
+            .id = result_int8(result, row, 0),
+            .booking_uid = text_or_nothing(result, row, 1),
+            .occurred_at_us = result_timestamp(result, row, 2),
+            .revised = result_bool(result, row, 3),
+        };
+        visit(context, &change);
+    }
 }

@@ -120,6 +120,13 @@ static const struct route rows[] = {
     },
     {
         .method = "GET",
+        .path = "/v1/events",
+        .roles = ROLE_STAFF | ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .handle = handle_events,
+    },
+    {
+        .method = "GET",
         .path = "/v1/drafts/{booking_uid}",
         .linked = true,
         .runs = ROUTE_DATABASE,

@@ -1,5 +1,6 @@
 /* The HTTP server: its start, its end, and what it reloads. */
 #include "intake/http/server.h"
+#include "intake/http/events.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -230,6 +231,7 @@ void server_quiesce(struct server *server)
     }
     server->quiesced = true;
     atomic_store(&server->dispatch.draining, true);
+    events_end(server->dispatch.services->events);
     (void)MHD_quiesce_daemon(server->daemon);
     if (server->listen_fd_is_ours) { /* closed later: a thread may be about to accept from it */
         (void)shutdown(server->listen_fd, SHUT_RDWR);

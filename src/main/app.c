@@ -12,6 +12,7 @@
 #include "intake/db/executor.h"
 #include "intake/db/lane.h"
 #include "intake/db/migrate.h"
+#include "intake/db/store_audit.h"
 #include "intake/db/store_contradiction.h"
 #include "intake/db/store_draft.h"
 #include "intake/db/store_lookup.h"
@@ -21,6 +22,7 @@
 #include "intake/domain/link.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
+#include "intake/http/events.h"
 #include "intake/http/server.h"
 #include "intake/worker/monitor.h"
 #include "intake/worker/sealer.h"
@@ -93,13 +95,14 @@ static enum status start_lanes(struct app *app, struct err *err)
 
 static const struct statement_list *executor_statements(size_t *ret_count)
 {
-    static struct statement_list lists[6];
+    static struct statement_list lists[7];
     lists[0] = lookup_statements;
     lists[1] = token_statements;
     lists[2] = draft_statements;
     lists[3] = session_statements;
     lists[4] = review_statements;
     lists[5] = contradiction_statements;
+    lists[6] = audit_statements;
     *ret_count = ARRAY_LENGTH(lists);
     return lists;
 }
@@ -169,6 +172,7 @@ static enum status start_server(struct app *app, int inherited_fd, struct err *e
     app->services.metrics = app->metrics;
     app->services.executor = app->executor;
     app->services.submissions = app->submissions;
+    app->services.events = app->events;
     const struct server_options options = {
         .services = &app->services,
         .table = &routes,
@@ -193,6 +197,7 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     status = status == STATUS_OK ? start_submissions(app, err) : status;
     status = status == STATUS_OK ? start_worker(app, err) : status;
     status = status == STATUS_OK ? start_sealer(app, err) : status;
+    status = status == STATUS_OK ? events_create(app->executor, &app->events, err) : status;
     status = status == STATUS_OK ? start_server(app, inherited_fd, err) : status;
     if (status == STATUS_OK) {
         monitor_wait(app->monitor);
@@ -238,6 +243,9 @@ void app_stop(struct app *app)
                         LOG_NUMBER("limit_ms", limit_ms));
         }
     }
+    if (app->events != NULL) {
+        events_end(app->events);
+    }
     worker_stop(app->worker);        /* it looks at the lanes, and they wake it to their end */
     executor_destroy(app->executor); /* a post with a token goes through it to the lanes */
     lanes_destroy(app->lanes);
@@ -245,6 +253,7 @@ void app_stop(struct app *app)
     if (app->server != NULL) {
         server_stop(app->server);
     }
+    events_destroy(app->events);
     worker_destroy(app->worker);
     monitor_destroy(app->monitor);
     submission_service_destroy(app->submissions);

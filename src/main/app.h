@@ -31,6 +31,7 @@ struct app {
     struct monitor *monitor;
     struct sealer *sealer;
     struct health_check checks[APP_CHECKS];
+    struct events *events;
     struct http_services services;
     struct app_gauges *gauges;
     struct server *server;

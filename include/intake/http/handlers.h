@@ -35,6 +35,9 @@ enum handled handle_fhir_validate_response(struct request *request, struct conne
 /* handle_export.c: many submissions at once */
 enum handled handle_export(struct request *request, struct connection *connection);
 
+/* handle_events.c: what is submitted while a page is open */
+enum handled handle_events(struct request *request, struct connection *connection);
+
 /* handle_drafts.c: what patients have begun and not sent yet */
 enum handled handle_draft_get(struct request *request, struct connection *connection);
 enum handled handle_draft_put(struct request *request, struct connection *connection);

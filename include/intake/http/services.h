@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct config;
+struct events;
 struct executor;
 struct metrics;
 struct submission_service;
@@ -40,6 +41,7 @@ struct http_services {
     struct metrics *metrics;
     struct executor *executor;
     struct submission_service *submissions;
+    struct events *events;
     const struct health_check *checks;
     size_t checks_count;
     /* Brings gauges up to date before they are printed; NULL: none. Must not wait. Any thread. */

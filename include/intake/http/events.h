@@ -1,0 +1,38 @@
+/*
+ * Server-sent events (WHATWG HTML, section "Server-sent events") for pages that are open: which
+ * bookings were submitted or revised, by whichever instance. They are read from the audit's end
+ * once a second while somebody listens, and hold no more than the booking and the time.
+ */
+#ifndef INTAKE_HTTP_EVENTS_H
+#define INTAKE_HTTP_EVENTS_H
+
+#include <stdint.h>
+
+#include "intake/core/err.h"
+#include "intake/core/text.h"
+
+struct events;
+struct executor;
+struct request;
+struct submission_change;
+
+/* Starts the thread; `executor` outlives events_end(). The caller's (events_destroy). */
+enum status events_create(struct executor *executor, struct events **ret_events, struct err *err);
+
+/* Ends every stream, and each that begins from now on. Before the executor's end; main thread. */
+void events_end(struct events *events);
+
+/* When no request is left that listens. NULL is accepted. */
+void events_destroy(struct events *events);
+
+/* Appends one event. */
+void events_print(const struct submission_change *change, struct strbuf *out);
+
+/*
+ * Makes the request's reply a stream of what changes after audit row `last_id`, beginning with
+ * `backlog` (reset). Executor thread, in a handler.
+ */
+void events_listen(struct events *events, struct request *request, int64_t last_id,
+                   struct strbuf *backlog);
+
+#endif

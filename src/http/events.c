@@ -1,0 +1,347 @@
+/* Server-sent events about submissions. */
+#include "intake/http/events.h"
+
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+#include "intake/core/condition.h"
+#include "intake/db/executor.h"
+#include "intake/db/store_audit.h"
+#include "intake/http/request.h"
+#include "intake/http/stream.h"
+
+enum {
+    LOOK_EVERY_MS = 1000,
+    LATE_LOOKS = 5,           /* how long a row of a smaller id is still waited for */
+    KNOWN_MAX = 2048,         /* ids that were told and could come again in that time */
+    PENDING_MAX = 256 * 1024, /* bytes for one listener; who is further behind begins anew */
+    DELIVERED_TOGETHER = 64,
+};
+
+static const int64_t heartbeat_us = 15 * INT64_C(1000000);
+/* Then the page asks again, and its session is looked at again. */
+static const int64_t lifetime_us = 600 * INT64_C(1000000);
+
+static const char content_type[] = "text/event-stream";
+
+/* A request that listens; attached to it. */
+struct listener {
+    struct events *events;
+    struct request *request;
+    struct strbuf pending;
+    int64_t begun_us;
+    int64_t told_us; /* when it last got something */
+    bool wanted;     /* its connection waits for what comes */
+    struct listener *previous, *next;
+};
+
+struct events {
+    struct executor *executor;
+    struct executor_job job;
+    pthread_mutex_t mutex; /* guards all that follows */
+    pthread_cond_t changed;
+    bool stopping;
+    bool listened; /* there is a listener */
+    bool looked;   /* the job is done */
+    struct listener *first;
+    /* What was told already: rows up to `floor`, and those in `known`. */
+    int64_t floor;
+    int64_t marks[LATE_LOOKS]; /* the newest id at each of the last looks */
+    int64_t newest;
+    int64_t known[KNOWN_MAX];
+    size_t known_count;
+    pthread_t thread;
+};
+
+void events_print(const struct submission_change *change, struct strbuf *out)
+{
+    char at[RFC3339_SIZE];
+    clock_rfc3339(change->occurred_at_us, at);
+    strbuf_printf(out, "id: %" PRId64 "\nevent: submission\ndata: {\"booking_uid\":", change->id);
+    strbuf_json_string(out, change->booking_uid, strlen(change->booking_uid));
+    strbuf_printf(out, ",\"revised\":%s,\"at\":\"%s\"}\n\n", change->revised ? "true" : "false",
+                  at);
+}
+
+/* --- listeners; the mutex is held --------------------------------------------------------------
+ */
+
+/* Whether the listener's connection is to be given something, and then what. */
+static bool take_piece(struct listener *listener, int64_t now_us, struct strbuf *ret_piece,
+                       enum stream_state *ret_state)
+{
+    const bool behind = listener->pending.len > PENDING_MAX || listener->pending.failed;
+    const bool over =
+        listener->events->stopping || behind || now_us - listener->begun_us > lifetime_us;
+    if (!listener->wanted) {
+        return false;
+    }
+    if (listener->pending.len == 0 && now_us - listener->told_us > heartbeat_us) {
+        strbuf_puts(&listener->pending, ":\n\n");
+    }
+    if (listener->pending.len == 0 && !over) {
+        return false;
+    }
+    listener->wanted = false;
+    listener->told_us = now_us;
+    *ret_piece = listener->pending;
+    listener->pending = (struct strbuf){0};
+    *ret_state = over ? STREAM_ENDS : STREAM_GOES_ON;
+    return true;
+}
+
+/* Gives all that wait what there is for them. Takes the mutex, and lets it go to deliver. */
+static void deliver_all(struct events *events)
+{
+    struct {
+        struct request *request;
+        struct strbuf piece;
+        enum stream_state state;
+    } ready[DELIVERED_TOGETHER];
+    size_t count;
+    do {
+        count = 0;
+        const int64_t now_us = clock_monotonic_us();
+        pthread_mutex_lock(&events->mutex);
+        for (struct listener *listener = events->first;
+             listener != NULL && count < ARRAY_LENGTH(ready); listener = listener->next) {
+            ready[count].request = listener->request;
+            count += take_piece(listener, now_us, &ready[count].piece, &ready[count].state);
+        }
+        pthread_mutex_unlock(&events->mutex);
+        for (size_t i = 0; i < count; i++) { /* nobody else has them: none is `wanted` any more */
+            stream_deliver(ready[i].request, &ready[i].piece, ready[i].state);
+        }
+    } while (count == ARRAY_LENGTH(ready));
+}
+
+static void forget_listener(void *attachment)
+{
+    struct listener *listener = attachment;
+    struct events *events = listener->events;
+    pthread_mutex_lock(&events->mutex);
+    if (listener->previous != NULL) {
+        listener->previous->next = listener->next;
+    } else if (events->first == listener) {
+        events->first = listener->next;
+    }
+    if (listener->next != NULL) {
+        listener->next->previous = listener->previous;
+    }
+    events->listened = events->first != NULL;
+    pthread_mutex_unlock(&events->mutex);
+    strbuf_finish(&listener->pending);
+    free(listener);
+}
+
+/* The connection's thread: the connection is suspended. */
+static void want_event(struct request *request)
+{
+    struct listener *listener = request->attachment;
+    struct events *events = listener->events;
+    struct strbuf piece = {0};
+    enum stream_state state = STREAM_GOES_ON;
+    pthread_mutex_lock(&events->mutex);
+    listener->wanted = true;
+    const bool ready = take_piece(listener, clock_monotonic_us(), &piece, &state);
+    pthread_mutex_unlock(&events->mutex);
+    if (ready) {
+        stream_deliver(request, &piece, state);
+    }
+}
+
+/* --- what has changed --------------------------------------------------------------------------
+ */
+
+static bool is_known(const struct events *events, int64_t id)
+{
+    for (size_t i = 0; i < events->known_count; i++) {
+        if (events->known[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Mutex held. */
+static void tell(void *context, const struct submission_change *change)
+{
+    struct events *events = context;
+    if (change->id <= events->floor || is_known(events, change->id)) {
+        return;
+    }
+    if (events->known_count == KNOWN_MAX) { /* a flood: late rows of it are not waited for */
+        events->floor = events->newest;
+        events->known_count = 0;
+    }
+    events->known[events->known_count++] = change->id;
+    events->newest = change->id > events->newest ? change->id : events->newest;
+    for (struct listener *listener = events->first; listener != NULL; listener = listener->next) {
+        if (listener->pending.len <= PENDING_MAX) {
+            events_print(change, &listener->pending);
+        }
+    }
+}
+
+/* A row that commits late has a smaller id than others that were told. Mutex held. */
+static void raise_floor(struct events *events)
+{
+    const int64_t oldest = events->marks[0];
+    memmove(&events->marks[0], &events->marks[1], sizeof events->marks - sizeof events->marks[0]);
+    events->marks[LATE_LOOKS - 1] = events->newest;
+    events->floor = oldest > events->floor ? oldest : events->floor;
+    size_t kept = 0;
+    for (size_t i = 0; i < events->known_count; i++) {
+        if (events->known[i] > events->floor) {
+            events->known[kept++] = events->known[i];
+        }
+    }
+    events->known_count = kept;
+}
+
+static struct events *events_of(struct executor_job *job)
+{
+    return (struct events *)((char *)job - offsetof(struct events, job));
+}
+
+static void end_look(struct events *events)
+{
+    events->looked = true;
+    pthread_cond_broadcast(&events->changed);
+    pthread_mutex_unlock(&events->mutex);
+}
+
+static void look(struct executor_job *job, struct connection *connection)
+{
+    struct events *events = events_of(job);
+    pthread_mutex_lock(&events->mutex);
+    const int64_t floor = events->floor;
+    pthread_mutex_unlock(&events->mutex);
+    PGresult *changes = NULL;
+    /* What fails now is found by the next look. */
+    const enum status status = audit_changes(connection, floor, &changes, NULL);
+    pthread_mutex_lock(&events->mutex);
+    if (status == STATUS_OK) {
+        audit_changes_visit(changes, tell, events);
+        raise_floor(events);
+    }
+    end_look(events);
+    PQclear(changes);
+}
+
+static void skip_look(struct executor_job *job, const struct err *err)
+{
+    (void)err;
+    struct events *events = events_of(job);
+    pthread_mutex_lock(&events->mutex);
+    end_look(events);
+}
+
+static void *run_thread(void *arg)
+{
+    struct events *events = arg;
+    bool stopping = false;
+    while (!stopping) {
+        pthread_mutex_lock(&events->mutex);
+        while (!events->listened && !events->stopping) {
+            pthread_cond_wait(&events->changed, &events->mutex);
+        }
+        events->looked = false;
+        pthread_mutex_unlock(&events->mutex);
+        events->job = (struct executor_job){.run = look, .refuse = skip_look};
+        const bool looking = executor_submit(events->executor, &events->job);
+        pthread_mutex_lock(&events->mutex);
+        while (looking && !events->looked) {
+            pthread_cond_wait(&events->changed, &events->mutex);
+        }
+        pthread_mutex_unlock(&events->mutex);
+        deliver_all(events);
+        pthread_mutex_lock(&events->mutex);
+        condition_wait_ms(&events->changed, &events->mutex, LOOK_EVERY_MS, NULL, &events->stopping);
+        stopping = events->stopping;
+        pthread_mutex_unlock(&events->mutex);
+    }
+    deliver_all(events);
+    return NULL;
+}
+
+enum status events_create(struct executor *executor, struct events **ret_events, struct err *err)
+{
+    struct events *events = calloc(1, sizeof *events);
+    if (events == NULL) {
+        return err_no_memory(err);
+    }
+    events->executor = executor;
+    condition_init(&events->changed);
+    pthread_mutex_init(&events->mutex, NULL);
+    if (pthread_create(&events->thread, NULL, run_thread, events) != 0) {
+        pthread_cond_destroy(&events->changed);
+        pthread_mutex_destroy(&events->mutex);
+        free(events);
+        return err_set(err, STATUS_NO_MEMORY, "cannot start the thread for events");
+    }
+    *ret_events = events;
+    return STATUS_OK;
+}
+
+void events_end(struct events *events)
+{
+    pthread_mutex_lock(&events->mutex);
+    const bool first = !events->stopping;
+    events->stopping = true;
+    pthread_cond_broadcast(&events->changed);
+    pthread_mutex_unlock(&events->mutex);
+    if (first) {
+        pthread_join(events->thread, NULL);
+    }
+}
+
+void events_destroy(struct events *events)
+{
+    if (events == NULL) {
+        return;
+    }
+    events_end(events);
+    pthread_cond_destroy(&events->changed);
+    pthread_mutex_destroy(&events->mutex);
+    free(events);
+}
+
+void events_listen(struct events *events, struct request *request, int64_t last_id,
+                   struct strbuf *backlog)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        const struct err err = {.status = STATUS_NO_MEMORY, .message = "no memory to listen"};
+        reply_failure(request, &err);
+        return;
+    }
+    listener->events = events;
+    listener->request = request;
+    listener->begun_us = clock_monotonic_us();
+    listener->told_us = listener->begun_us;
+    listener->pending = *backlog;
+    *backlog = (struct strbuf){0};
+    pthread_mutex_lock(&events->mutex);
+    listener->next = events->first;
+    if (events->first != NULL) {
+        events->first->previous = listener;
+    } else { /* nobody listened before, so nobody looked */
+        events->floor = last_id;
+        events->newest = last_id;
+        memset(events->marks, 0, sizeof events->marks);
+        events->known_count = 0;
+    }
+    events->first = listener;
+    events->listened = true;
+    pthread_cond_broadcast(&events->changed);
+    pthread_mutex_unlock(&events->mutex);
+    request_attach(request, listener, forget_listener);
+    (void)reply_stream(request, 200, content_type, want_event);
+}

@@ -1,0 +1,48 @@
+/* GET /v1/events: what is submitted while a page is open. */
+#include <stdint.h>
+
+#include "intake/core/cleanup.h"
+#include "intake/core/text.h"
+#include "intake/db/audit.h"
+#include "intake/db/connection.h"
+#include "intake/db/store_audit.h"
+#include "intake/http/events.h"
+#include "intake/http/handlers.h"
+#include "intake/http/request.h"
+
+static void print_change(void *context, const struct submission_change *change)
+{
+    events_print(change, context);
+}
+
+/* The id behind which a page that was cut off goes on; 0 where it begins. */
+static int64_t last_event_id(const struct request *request)
+{
+    const char *text = request_header(request, "Last-Event-ID");
+    long id = 0;
+    return text != NULL && text_to_long(text, 1, INT64_MAX, &id) ? id : 0;
+}
+
+enum handled handle_events(struct request *request, struct connection *connection)
+{
+    struct err err = {0};
+    const struct audit_actor actor = request_actor(request);
+    int64_t newest_id = 0;
+    const int64_t seen_id = last_event_id(request);
+    AUTO_RESULT PGresult *missed = NULL;
+    AUTO(strbuf_finish) struct strbuf backlog = {0};
+    strbuf_puts(&backlog, "retry: 2000\n\n");
+    enum status status = audit_watch(connection, &actor, &newest_id, &err);
+    if (status == STATUS_OK && seen_id > 0) {
+        status = audit_changes(connection, seen_id, &missed, &err);
+    }
+    if (status != STATUS_OK) {
+        reply_failure(request, &err);
+        return HANDLED_NOW;
+    }
+    if (missed != NULL) {
+        audit_changes_visit(missed, print_change, &backlog);
+    }
+    events_listen(request->services->events, request, newest_id, &backlog);
+    return HANDLED_NOW;
+}
