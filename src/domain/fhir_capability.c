@@ -33,6 +33,14 @@ static const char responses[] =
     "\"name\":\"identifier\",\"type\":\"token\",\"documentation\":\"Required: the booking, "
     "as " BOOKING_SYSTEM "|UID or UID\"}]}";
 
+static const char audit_events[] =
+    "{\"type\":\"AuditEvent\",\"documentation\":\"Who has seen or changed what belongs to a "
+    "booking, "
+    "newest first; needs a token of role admin, and is such an event itself. The link next leads "
+    "to older ones.\",\"interaction\":[{\"code\":\"search-type\"}],\"versioning\":\"no-version\","
+    "\"searchParam\":[{\"name\":\"entity\",\"type\":\"token\",\"documentation\":\"Required: the "
+    "booking, as " BOOKING_SYSTEM "|UID or UID\"}]}";
+
 void fhir_print_capability(const char *version, struct strbuf *out)
 {
     strbuf_puts(out, head);
@@ -45,5 +53,7 @@ void fhir_print_capability(const char *version, struct strbuf *out)
     strbuf_puts(out, questionnaires);
     strbuf_putc(out, ',');
     strbuf_puts(out, responses);
+    strbuf_putc(out, ',');
+    strbuf_puts(out, audit_events);
     strbuf_puts(out, "]}]}");
 }

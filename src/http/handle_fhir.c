@@ -1,11 +1,14 @@
 /* The FHIR interface but for its posts (handle_submissions.c) and definitions
  * (handle_questionnaires.c): what staff read, the check without storing, and what there is. */
+#include <stdint.h>
 #include <string.h>
 
 #include "intake/core/cleanup.h"
 #include "intake/db/audit.h"
+#include "intake/db/store_audit.h"
 #include "intake/db/store_lookup.h"
 #include "intake/domain/contact.h"
+#include "intake/domain/fhir_audit_event.h"
 #include "intake/domain/fhir_bundle.h"
 #include "intake/domain/fhir_capability.h"
 #include "intake/domain/fhir_response.h"
@@ -119,8 +122,57 @@ enum handled handle_fhir_response_search(struct request *request, struct connect
         return HANDLED_NOW;
     }
     struct strbuf body = {0};
-    const struct fhir_search search = {type, parameter, token};
+    const struct fhir_search search = {.type = type, .parameter = parameter, .value = token};
     fhir_print_searchset(&search, id, status == STATUS_OK ? &found : NULL, &body);
+    reply_fhir(request, 200, &body);
+    return HANDLED_NOW;
+}
+
+/* What is wrong with the search, or NULL. */
+static const char *read_audit_search(const struct request *request,
+                                     struct audit_page_filter *ret_filter)
+{
+    enum { COUNT_STANDARD = 50, COUNT_MAX = 200 };
+    const char *entity = request_query(request, "entity");
+    const char *cursor = request_query(request, "cursor");
+    const char *count = request_query(request, "_count");
+    long limit = COUNT_STANDARD;
+    long before_id = 0;
+    if (entity == NULL) {
+        return "The parameter entity says which booking is looked for.";
+    }
+    if (count != NULL && !text_to_long(count, 1, COUNT_MAX, &limit)) {
+        return "The parameter _count must be a number from 1 to 200.";
+    }
+    if (cursor != NULL && !text_to_long(cursor, 1, INT64_MAX, &before_id)) {
+        return "The parameter cursor must be that of a link next.";
+    }
+    *ret_filter = (struct audit_page_filter){
+        .booking_uid = booking_of_token(entity),
+        .before_id = before_id,
+        .limit = (int32_t)limit,
+    };
+    return NULL;
+}
+
+enum handled handle_fhir_audit_search(struct request *request, struct connection *connection)
+{
+    struct audit_page_filter filter;
+    const char *fault = read_audit_search(request, &filter);
+    if (fault != NULL) {
+        reply_problem(request, 400, fault);
+        return HANDLED_NOW;
+    }
+    struct err err = {0};
+    AUTO(audit_page_finish) struct audit_page page = {0};
+    const struct audit_actor actor = request_actor(request);
+    if (filter.booking_uid != NULL &&
+        audit_page(connection, &actor, &filter, &page, &err) != STATUS_OK) {
+        reply_failure(request, &err);
+        return HANDLED_NOW;
+    }
+    struct strbuf body = {0};
+    fhir_print_audit_page(&page, &filter, request_query(request, "entity"), &body);
     reply_fhir(request, 200, &body);
     return HANDLED_NOW;
 }

@@ -23,6 +23,7 @@ static const char *const export_query[] = {SUBMISSION_QUERY_FILTERS, "format", N
 static const char *const version_query[] = {"version", NULL};
 static const char *const url_query[] = {"url", NULL};
 static const char *const identifier_query[] = {"identifier", NULL};
+static const char *const audit_query[] = {"entity", "_count", "cursor", NULL};
 
 static const struct route rows[] = {
     {
@@ -187,6 +188,14 @@ static const struct route rows[] = {
         .roles = ROLE_STAFF | ROLE_ADMIN,
         .runs = ROUTE_DATABASE,
         .handle = handle_fhir_response_get,
+    },
+    {
+        .method = "GET",
+        .path = "/fhir/AuditEvent",
+        .roles = ROLE_ADMIN,
+        .runs = ROUTE_DATABASE,
+        .query = audit_query,
+        .handle = handle_fhir_audit_search,
     },
     {
         .method = "POST",

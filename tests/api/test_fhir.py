@@ -269,8 +269,8 @@ def test_metadata_says_exactly_what_there_is(shared_client):
         for operation in resource.get("operation", []):
             routes.add(("POST", f"{path}/${operation['name']}"))
     for path in ("/fhir/Questionnaire", "/fhir/Questionnaire/x", "/fhir/QuestionnaireResponse",
-                 "/fhir/QuestionnaireResponse/x", "/fhir/Questionnaire/$validate-response", "/fhir/Patient",
-                 "/fhir/Patient/x"):
+                 "/fhir/QuestionnaireResponse/x", "/fhir/Questionnaire/$validate-response", "/fhir/AuditEvent",
+                 "/fhir/AuditEvent/x", "/fhir/Patient", "/fhir/Patient/x"):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             if method == "GET" and path.endswith("$validate-response"):
                 continue  # an id of that name, which there is not

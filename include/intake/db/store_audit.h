@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "intake/core/err.h"
+#include "intake/core/id.h"
+#include "intake/core/text.h"
 
 struct audit_actor;
 struct connection;
@@ -18,7 +20,10 @@ struct audit_filter {
     const char *until;
 };
 
-/* A row as it is shown; texts live as long as the call, and are "" where there is nothing. */
+/*
+ * A row as it is shown; texts live as long as the call or the page, and are "" where there is
+ * nothing.
+ */
 struct audit_line {
     int64_t id;
     int64_t occurred_at_us;
@@ -27,6 +32,8 @@ struct audit_line {
     const char *client;
     const char *request_id;
     const char *reason;
+    char token_id[UUID_TEXT_SIZE]; /* of staff_tokens */
+    struct view detail;            /* JSON, or data is NULL */
 };
 
 /* Calls `visit` for every access to that booking, oldest first; is one itself, and audited. */
@@ -34,6 +41,27 @@ enum status audit_list(struct connection *connection, const struct audit_actor *
                        const struct audit_filter *filter,
                        void (*visit)(void *context, const struct audit_line *line), void *context,
                        struct err *err);
+
+/* Which page of a booking's rows. */
+struct audit_page_filter {
+    const char *booking_uid;
+    int64_t before_id; /* rows before this one, which is the booking's; 0: from the newest */
+    int32_t limit;
+};
+
+struct audit_page {
+    struct pg_result *result;
+    int32_t count;
+    bool more;     /* there are older rows */
+    int64_t total; /* of the booking, on all pages */
+};
+
+/* The accesses to a booking, newest first; is one itself, and audited like audit_list(). */
+enum status audit_page(struct connection *connection, const struct audit_actor *actor,
+                       const struct audit_page_filter *filter, struct audit_page *ret_page,
+                       struct err *err);
+struct audit_line audit_page_line(const struct audit_page *page, int32_t index);
+void audit_page_finish(struct audit_page *page);
 
 /* A booking that was submitted, or whose submission was revised. */
 struct submission_change {

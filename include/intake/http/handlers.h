@@ -30,6 +30,7 @@ enum handled handle_fhir_response_post(struct request *request, struct connectio
 enum handled handle_fhir_metadata(struct request *request, struct connection *connection);
 enum handled handle_fhir_response_get(struct request *request, struct connection *connection);
 enum handled handle_fhir_response_search(struct request *request, struct connection *connection);
+enum handled handle_fhir_audit_search(struct request *request, struct connection *connection);
 enum handled handle_fhir_validate_response(struct request *request, struct connection *connection);
 
 /* handle_export.c: many submissions at once */
