@@ -17,11 +17,9 @@
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
 static const char *const fixed_names[] = {
-    "booking_uid",     "submission_id",  "status",
-    "revision",        "created_at",     "updated_at",
-    "processed_at",    "questionnaire",  "questionnaire_version",
-    "attendee_name",   "attendee_email", "attendee_phone",
-    "consent_version",
+    "booking_uid",   "submission_id",  "status",         "review_state",    "revision",
+    "created_at",    "updated_at",     "processed_at",   "questionnaire",   "questionnaire_version",
+    "attendee_name", "attendee_email", "attendee_phone", "consent_version",
 };
 
 struct csv_table {
@@ -132,7 +130,7 @@ static bool begins_like_formula(struct view text)
     return false;
 }
 
-/* Digits with a sign, a point, an exponent: nothing that a spreadsheet could run. */
+/* Digits with a sign and points, so a phone in E.164 too: nothing that a spreadsheet could run. */
 static bool is_number(const char *text, size_t len)
 {
     const size_t sign = len > 0 && (*text == '-' || *text == '+');
@@ -279,6 +277,16 @@ static void put_time(int64_t time_us, struct strbuf *out)
     strbuf_printf(out, "%s,", text);
 }
 
+static void put_review_state(struct view review, struct strbuf *out)
+{
+    json_auto_t *parsed = NULL;
+    const char *state = NULL;
+    if (json_parse(review.data, review.len, &parsed, NULL) == STATUS_OK) {
+        state = json_string_value(json_object_get(parsed, "state"));
+    }
+    strbuf_printf(out, "%s,", state != NULL ? state : "");
+}
+
 /* The columns of fixed_names, each with its comma but the last. */
 static void put_fixed(const struct submission_record *record, const json_t *body,
                       struct strbuf *out)
@@ -288,6 +296,7 @@ static void put_fixed(const struct submission_record *record, const json_t *body
     put_view(record->booking_uid, out);
     strbuf_printf(out, "%s,", record->id);
     put_view(record->status, out);
+    put_review_state(record->review, out);
     strbuf_printf(out, "%d,", (int)record->revision);
     put_time(record->created_at_us, out);
     put_time(record->updated_at_us, out);

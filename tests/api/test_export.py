@@ -60,6 +60,17 @@ def test_a_csv_has_a_column_for_each_question(intake, client, staff):
     assert list(rows[0])[-len(questions):] == questions
 
 
+def test_a_csv_tells_the_state_of_review(client, staff):
+    reviewed, other = full(), full()
+    for body in (reviewed, other):
+        assert client.submit(body).status_code == 201
+    reply = staff.request("PUT", f"/v1/submissions/{reviewed['booking_uid']}/review",
+                          json={"state": "approved", "comment": None, "revision": 1})
+    assert reply.status_code == 200, reply.text
+    assert {row["booking_uid"]: row["review_state"] for row in table(export(staff))} == {
+        reviewed["booking_uid"]: "approved", other["booking_uid"]: "received"}
+
+
 def test_the_columns_do_not_depend_on_the_rows(client, staff):
     empty = export(staff).content.decode("utf-8-sig")
     client.submit(full())
