@@ -1,0 +1,77 @@
+// The stream of events, and whether it can be heard.
+
+import { api, SignedOut } from "./staff-api.js";
+
+const AGAIN_MS = 3000;
+const BACK_MS = 4000;
+
+const at = id => document.getElementById(id);
+
+let source = null;
+let timer = null;
+let lost = false;
+let fading = null;
+
+function show(state, words, banner) {
+  at("live").dataset.state = state;
+  at("live").textContent = words;
+  at("connection").dataset.state = state;
+  at("connection").textContent = banner;
+}
+
+function onLost() {
+  if (!lost) {
+    lost = true;
+    clearTimeout(fading);
+    show("lost", "Not live", "The connection to Intake is lost. What you see may be old. Trying again…");
+  }
+}
+
+/** Listens until stopLive(). `handlers`: submission(event), and back() after a time without a connection. */
+export function startLive(handlers) {
+  stopLive();
+  source = new EventSource("/v1/events");
+  source.addEventListener("open", () => {
+    const wasLost = lost;
+    lost = false;
+    show("live", "Live", wasLost ? "The connection is back." : "");
+    if (wasLost) {
+      clearTimeout(fading);
+      fading = setTimeout(() => show("live", "Live", ""), BACK_MS);
+      handlers.back();
+    }
+  });
+  source.addEventListener("submission", event => handlers.submission(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    onLost();
+    if (source?.readyState === EventSource.CLOSED) { // it was refused: the browser does not try again
+      source = null;
+      timer = setTimeout(() => reopen(handlers), AGAIN_MS);
+    }
+  });
+}
+
+async function reopen(handlers) {
+  try {
+    await api.session();
+  } catch (error) {
+    if (error instanceof SignedOut) {
+      return;
+    }
+  }
+  startLive(handlers);
+}
+
+export function stopLive() {
+  clearTimeout(timer);
+  source?.close();
+  source = null;
+}
+
+/** As before the first connection. */
+export function forgetLive() {
+  stopLive();
+  lost = false;
+  clearTimeout(fading);
+  show("waiting", "Connecting", "");
+}
