@@ -38,13 +38,16 @@ export function filterQuery() {
 }
 
 function badges(line) {
-  const shown = line.flags.slice(0, 2);
   return h("span", { class: "badges" },
     h("span", { class: `badge review-${line.review_state}` }, REVIEW[line.review_state]),
     line.status === "processed" ? null : h("span", { class: `badge status-${line.status}` }, STATUS[line.status]),
-    line.contradictions > 0 ? h("span", { class: "badge warn" }, count(line.contradictions, "contradiction", "contradictions")) : null,
-    shown.map(flag => h("span", { class: "badge flag", title: flag.text }, h("span", { "aria-hidden": "true" }, "⚑ "), flag.text)),
-    line.flags.length > shown.length ? h("span", { class: "badge flag" }, `+${line.flags.length - shown.length} flags`) : null);
+    line.contradictions > 0 ? h("span", { class: "badge warn" }, count(line.contradictions, "contradiction", "contradictions")) : null);
+}
+
+function flagsLine(line) {
+  const text = line.flags.map(flag => flag.text).join(" · ");
+  return h("span", { class: "line-flags", title: text }, line.flags.length === 0 ? "" :
+    [h("span", { "aria-hidden": "true" }, "⚑ "), line.flags.length > 1 ? `${line.flags.length} flags: ` : "", text]);
 }
 
 function rowOf(line) {
@@ -53,7 +56,7 @@ function rowOf(line) {
       h("span", { class: "line-name", dir: "auto" }, line.patient_name ?? "No name"),
       h("time", { class: "line-time muted", datetime: line.created_at, title: time(line.created_at) }, shortTime(line.created_at)),
       h("span", { class: "line-booking muted" }, line.booking_uid, line.revision > 1 ? ` · revision ${line.revision}` : ""),
-      badges(line)));
+      badges(line), flagsLine(line)));
 }
 
 function remember(line) {

@@ -32,6 +32,7 @@ export function closeRecord() {
   wanted = shown = null;
   loading++;
   clearTimeout(settle);
+  at("changed").replaceChildren();
   at("record").replaceChildren(h("div", { class: "empty muted" },
     h("p", {}, "Paste a booking UID above and press Enter, or choose a submission from the list.")));
 }
@@ -62,6 +63,7 @@ export async function openRecord(uid, { focus = "record-heading", notices = {} }
   clearTimeout(settle);
   if (isOther || shown === null) {
     shown = null;
+    at("changed").replaceChildren();
     at("record").replaceChildren(h("p", { class: "empty muted", role: "status" }, "Loading…"));
   }
   try {
@@ -86,6 +88,7 @@ function show(data, isOther, focus) {
   const typing = document.activeElement?.id === "comment" ? document.activeElement.selectionStart : null;
   const scroll = [at("main").scrollTop, window.scrollY];
   shown = { ...data, draft: drafts.get(wanted) ?? null };
+  at("changed").replaceChildren();
   at("record").replaceChildren(recordOf(shown, actions));
   at("main").scrollTop = isOther ? 0 : scroll[0];
   window.scrollTo(0, isOther ? 0 : scroll[1]);
@@ -126,7 +129,7 @@ function settleLater(step) {
 
 /** Says on the record, without moving it, that there is something newer. */
 function showChanged(text, label) {
-  at("changed")?.replaceChildren(h("div", { class: "notice warning changed", role: "status" }, h("span", {}, text),
+  at("changed").replaceChildren(h("div", { class: "notice warning changed", role: "status" }, h("span", {}, text),
     button(label, () => openRecord(wanted), "small")));
 }
 

@@ -123,7 +123,6 @@ export function recordOf(data, actions) {
   const title = definition?.title ?? submission.questionnaire.id ?? "";
   return h("article", { "aria-labelledby": "record-heading", "data-booking": submission.booking_uid },
     h("p", { class: "print-only" }, `Booking ${submission.booking_uid} · printed ${time(new Date().toISOString())}`),
-    h("div", { id: "changed" }),
     headCard(submission, title, actions),
     submission.patient_deleted ? h("p", { class: "notice warning" }, "The patient's record was deleted.") : null,
     failureNotice(submission, actions),
