@@ -161,8 +161,8 @@ enum status audit_watch(struct connection *connection, const struct audit_actor 
     return status;
 }
 
-enum status audit_changes(struct connection *connection, int64_t after_id, PGresult **ret_result,
-                          struct err *err)
+enum status audit_changes(struct connection *connection, int64_t after_id,
+                          struct audit_changes *ret_changes, struct err *err)
 {
     char after[24];
     char limit[16];
@@ -170,20 +170,27 @@ enum status audit_changes(struct connection *connection, int64_t after_id, PGres
     snprintf(limit, sizeof limit, "%d", AUDIT_CHANGES_MAX);
     const char *const values[] = {after, limit};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
-    return connection_execute(connection, "audit_changes", &parameters, true, 0, ret_result, err);
+    PGresult *result = NULL;
+    const enum status status = execute(connection, "audit_changes", &parameters, &result, err);
+    if (status == STATUS_OK) {
+        *ret_changes = (struct audit_changes){.result = result, .count = PQntuples(result)};
+    }
+    return status;
 }
 
-void audit_changes_visit(const PGresult *result,
-                         void (*visit)(void *context, const struct submission_change *change),
-                         void *context)
+struct submission_change audit_changes_at(const struct audit_changes *changes, int32_t index)
 {
-    for (int row = 0; row < PQntuples(result); row++) {
-        const struct submission_change change = {
-            .id = result_int8(result, row, 0),
-            .booking_uid = text_or_nothing(result, row, 1),
-            .occurred_at_us = result_timestamp(result, row, 2),
-            .revised = result_bool(result, row, 3),
-        };
-        visit(context, &change);
-    }
+    const PGresult *result = changes->result;
+    return (struct submission_change){
+        .id = result_int8(result, index, 0),
+        .booking_uid = text_or_nothing(result, index, 1),
+        .occurred_at_us = result_timestamp(result, index, 2),
+        .revised = result_bool(result, index, 3),
+    };
+}
+
+void audit_changes_finish(struct audit_changes *changes)
+{
+    PQclear(changes->result);
+    *changes = (struct audit_changes){0};
 }

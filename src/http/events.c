@@ -2,7 +2,6 @@
 #include "intake/http/events.h"
 
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -170,9 +169,8 @@ static bool is_known(const struct events *events, int64_t id)
 }
 
 /* Mutex held. */
-static void tell(void *context, const struct submission_change *change)
+static void tell(struct events *events, const struct submission_change *change)
 {
-    struct events *events = context;
     if (change->id <= events->floor || is_known(events, change->id)) {
         return;
     }
@@ -223,16 +221,18 @@ static void look(struct executor_job *job, struct connection *connection)
     pthread_mutex_lock(&events->mutex);
     const int64_t floor = events->floor;
     pthread_mutex_unlock(&events->mutex);
-    PGresult *changes = NULL;
+    AUTO(audit_changes_finish) struct audit_changes changes = {0};
     /* What fails now is found by the next look. */
     const enum status status = audit_changes(connection, floor, &changes, NULL);
     pthread_mutex_lock(&events->mutex);
     if (status == STATUS_OK) {
-        audit_changes_visit(changes, tell, events);
+        for (int32_t i = 0; i < changes.count; i++) {
+            const struct submission_change change = audit_changes_at(&changes, i);
+            tell(events, &change);
+        }
         raise_floor(events);
     }
     end_look(events);
-    PQclear(changes);
 }
 
 static void skip_look(struct executor_job *job, const struct err *err)

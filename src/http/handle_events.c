@@ -4,16 +4,10 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/text.h"
 #include "intake/db/audit.h"
-#include "intake/db/connection.h"
 #include "intake/db/store_audit.h"
 #include "intake/http/events.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
-
-static void print_change(void *context, const struct submission_change *change)
-{
-    events_print(change, context);
-}
 
 /* The id behind which a page that was cut off goes on; 0 where it begins. */
 static int64_t last_event_id(const struct request *request)
@@ -29,7 +23,7 @@ enum handled handle_events(struct request *request, struct connection *connectio
     const struct audit_actor actor = request_actor(request);
     int64_t newest_id = 0;
     const int64_t seen_id = last_event_id(request);
-    AUTO_RESULT PGresult *missed = NULL;
+    AUTO(audit_changes_finish) struct audit_changes missed = {0};
     AUTO(strbuf_finish) struct strbuf backlog = {0};
     strbuf_puts(&backlog, "retry: 2000\n\n");
     enum status status = audit_watch(connection, &actor, &newest_id, &err);
@@ -40,8 +34,9 @@ enum handled handle_events(struct request *request, struct connection *connectio
         reply_failure(request, &err);
         return HANDLED_NOW;
     }
-    if (missed != NULL) {
-        audit_changes_visit(missed, print_change, &backlog);
+    for (int32_t i = 0; i < missed.count; i++) {
+        const struct submission_change change = audit_changes_at(&missed, i);
+        events_print(&change, &backlog);
     }
     events_listen(request->services->events, request, newest_id, &backlog);
     return HANDLED_NOW;

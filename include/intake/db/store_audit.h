@@ -80,14 +80,17 @@ enum { AUDIT_CHANGES_MAX = 500 };
 enum status audit_watch(struct connection *connection, const struct audit_actor *actor,
                         int64_t *ret_newest_id, struct err *err);
 
-/* The first AUDIT_CHANGES_MAX changes behind row `after_id`; the result is the caller's (PQclear).
- */
+struct audit_changes {
+    struct pg_result *result;
+    int32_t count;
+};
+
+/* The first AUDIT_CHANGES_MAX changes behind row `after_id`. */
 enum status audit_changes(struct connection *connection, int64_t after_id,
-                          struct pg_result **ret_result, struct err *err);
-/* Calls `visit` for each of them; texts live as long as the result. */
-void audit_changes_visit(const struct pg_result *result,
-                         void (*visit)(void *context, const struct submission_change *change),
-                         void *context);
+                          struct audit_changes *ret_changes, struct err *err);
+/* One of them; its texts live as long as they all. */
+struct submission_change audit_changes_at(const struct audit_changes *changes, int32_t index);
+void audit_changes_finish(struct audit_changes *changes);
 
 extern const struct statement_list audit_statements;
 
