@@ -12,7 +12,10 @@ export function optionText(option) {
     String(option.value ?? option.code);
 }
 
-const codeOf = value => (typeof value === "object" && value !== null ? value.code ?? value.text : value);
+function codeOf(value) {
+  const code = typeof value === "object" && value !== null ? value.code ?? value.text : value;
+  return code === undefined || code === null ? undefined : String(code);
+}
 
 function input(kind, { id, value, describedby, required, name }, set, more = {}) {
   const element = h(kind === "textarea" ? "textarea" : "input", {
@@ -119,7 +122,7 @@ const TEXTS = {
   reference: (context, set) => input("text", context, set, { autocomplete: "off" }),
 };
 
-export const isSingle = item => item.type in TEXTS || (item.type !== "boolean" && item.options.length === 0);
+export const isSingle = item => item.type !== "boolean" && item.options.length === 0;
 
 /** One field with a label of its own. */
 export function field(context, set) {
@@ -128,13 +131,13 @@ export function field(context, set) {
 
 /** A select, where there are too many options for a list of buttons. */
 export function isLong(item) {
-  return item.options.length > RADIO_MAX && !item.repeats && item.type === "choice";
+  return item.options.length > RADIO_MAX && !item.repeats && item.type !== "open-choice";
 }
 
 export function select({ item, id, value, describedby, required }, set) {
   const element = h("select", {
     id, "aria-describedby": describedby, "aria-required": required ? "true" : undefined,
-    onchange: () => set(element.value || undefined),
+    onchange: () => set(item.options[element.selectedIndex - 1]?.value),
   }, h("option", { value: "" }, t("choose")), item.options.map(option =>
     h("option", { value: option.code, selected: option.code === codeOf(value) }, optionText(option))));
   return element;
@@ -150,7 +153,7 @@ export function radios({ item, id, value, describedby }, set) {
   const list = item.type === "boolean"
     ? [{ value: true, text: t("yes") }, { value: false, text: t("no") }]
     : item.options.map(option => ({ value: option.value, code: option.code, text: optionText(option) }));
-  const isOption = one => value !== undefined && value !== null && (one.code ?? one.value) === codeOf(value);
+  const isOption = one => value !== undefined && value !== null && (one.code ?? String(one.value)) === codeOf(value);
   const marks = list.map((one, index) =>
     mark("radio", id, `${id}-${index}`, one.text, isOption(one), () => set(one.value)));
   if (item.type === "open-choice") {

@@ -36,7 +36,8 @@ export function translated(element, name, language) {
 function optionsOf(definition, root) {
   if (definition.answerOption) {
     return definition.answerOption.map(option => {
-      const { type, value } = choiceOf(option, "value") ?? {};
+      const { type, value: given } = choiceOf(option, "value") ?? {};
+      const value = type === "Reference" ? given.reference : given;
       return {
         code: type === "Coding" ? value.code : String(value),
         system: value?.system,
@@ -76,7 +77,7 @@ function readItem(definition, parent, form) {
     required: definition.required === true,
     repeats: definition.repeats === true,
     readOnly: definition.readOnly === true,
-    hidden: valueOf(definition, FHIR + "questionnaire-hidden") === true,
+    hidden: parent.hidden === true || valueOf(definition, FHIR + "questionnaire-hidden") === true,
     maxLength: definition.maxLength,
     min: valueOf(definition, FHIR + "minValue") ?? valueOf(definition, SDC + "minQuantity"),
     max: valueOf(definition, FHIR + "maxValue") ?? valueOf(definition, SDC + "maxQuantity"),

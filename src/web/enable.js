@@ -85,6 +85,9 @@ function holds(form, condition, item, scope) {
   if (condition.operator === "exists") {
     return (answers.length > 0) === condition.value;
   }
+  if (["integer", "decimal"].includes(source.type)) { // what is no number is no answer yet
+    answers = answers.filter(answer => typeof answer === "number");
+  }
   if (answers.length === 0) {
     return false;
   }
@@ -212,7 +215,8 @@ export function read(body, scope, above = scope.owner) {
         return occurrence;
       });
     } else if (item.isQuestion) {
-      scope.values[item.linkId] = isAnswered(value) ? structuredClone(value) : undefined;
+      const list = Array.isArray(value) ? value : [value].filter(isAnswered);
+      scope.values[item.linkId] = structuredClone(item.repeats ? list : list[0]);
       read(body, scope, item);
     } else {
       read(isAnswered(value) && typeof value === "object" ? value : body, scope, item);

@@ -80,7 +80,7 @@ export default {
   "error.invalidAnswerType.date": "يرجى إدخال تاريخ: السنة والشهر واليوم.",
   "error.invalidAnswerType.dateTime": "يرجى إدخال تاريخ مع الوقت.",
   "error.invalidAnswerType.time": "يرجى إدخال وقت من اليوم.",
-  "error.invalidAnswerType.url": "يرجى إدخال عنوان صفحة.",
+  "error.invalidUrlValue": "يرجى إدخال عنوان صفحة.",
   "error.invalidAnswerType.quantity": "يرجى إدخال رقم مع وحدته.",
   "error.maxLength": "يرجى كتابة {n} حرف كحد أقصى.",
   "error.maxLength.contact": "يتكون الاسم من {n} حرف كحد أقصى.",

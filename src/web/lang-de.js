@@ -80,7 +80,7 @@ export default {
   "error.invalidAnswerType.date": "Bitte geben Sie ein Datum an: Jahr, Monat und Tag.",
   "error.invalidAnswerType.dateTime": "Bitte geben Sie ein Datum mit Uhrzeit an.",
   "error.invalidAnswerType.time": "Bitte geben Sie eine Uhrzeit an.",
-  "error.invalidAnswerType.url": "Bitte geben Sie die Adresse einer Seite an.",
+  "error.invalidUrlValue": "Bitte geben Sie die Adresse einer Seite an.",
   "error.invalidAnswerType.quantity": "Bitte geben Sie eine Zahl mit ihrer Einheit an.",
   "error.maxLength": "Bitte schreiben Sie höchstens {n} Zeichen.",
   "error.maxLength.contact": "Ein Name hat höchstens {n} Zeichen.",

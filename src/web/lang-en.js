@@ -80,7 +80,7 @@ export default {
   "error.invalidAnswerType.date": "Please give a date: year, month and day.",
   "error.invalidAnswerType.dateTime": "Please give a date with its time.",
   "error.invalidAnswerType.time": "Please give a time of day.",
-  "error.invalidAnswerType.url": "Please give the address of a page.",
+  "error.invalidUrlValue": "Please give the address of a page.",
   "error.invalidAnswerType.quantity": "Please give a number with its unit.",
   "error.maxLength": "Please write at most {n} characters.",
   "error.maxLength.contact": "A name has at most {n} characters.",

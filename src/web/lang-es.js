@@ -80,7 +80,7 @@ export default {
   "error.invalidAnswerType.date": "Indique una fecha: año, mes y día.",
   "error.invalidAnswerType.dateTime": "Indique una fecha con su hora.",
   "error.invalidAnswerType.time": "Indique una hora.",
-  "error.invalidAnswerType.url": "Indique la dirección de una página.",
+  "error.invalidUrlValue": "Indique la dirección de una página.",
   "error.invalidAnswerType.quantity": "Indique un número con su unidad.",
   "error.maxLength": "Escriba como máximo {n} caracteres.",
   "error.maxLength.contact": "Un nombre tiene como máximo {n} caracteres.",

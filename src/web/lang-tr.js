@@ -80,7 +80,7 @@ export default {
   "error.invalidAnswerType.date": "Lütfen bir tarih girin: yıl, ay ve gün.",
   "error.invalidAnswerType.dateTime": "Lütfen saatiyle birlikte bir tarih girin.",
   "error.invalidAnswerType.time": "Lütfen bir saat girin.",
-  "error.invalidAnswerType.url": "Lütfen bir sayfa adresi girin.",
+  "error.invalidUrlValue": "Lütfen bir sayfa adresi girin.",
   "error.invalidAnswerType.quantity": "Lütfen birimiyle birlikte bir sayı girin.",
   "error.maxLength": "Lütfen en fazla {n} karakter yazın.",
   "error.maxLength.contact": "Bir ad en fazla {n} karakter olabilir.",
