@@ -23,7 +23,7 @@ static const char find_sql[] =
     "    UPDATE staff_sessions AS s"
     "    SET last_seen_at = now()"
     "    FROM found"
-    "    WHERE s.session_hash = found.session_hash AND found.is_live"
+    "    WHERE s.session_hash = found.session_hash AND found.is_live AND $3::boolean"
     "      AND found.last_seen_at < now() - interval '1 minute'"
     ")\n"
     "SELECT is_live, expires_at, token_id, name, role FROM found";
@@ -64,13 +64,13 @@ const struct statement_list session_statements = {statements, ARRAY_LENGTH(state
 
 enum status session_find(struct connection *connection,
                          const unsigned char hash[static SESSION_HASH_BYTES], long idle_minutes,
-                         struct session_record *ret_record, struct err *err)
+                         bool is_use, struct session_record *ret_record, struct err *err)
 {
     char idle[24];
     snprintf(idle, sizeof idle, "%ld", idle_minutes);
-    const char *const values[] = {(const char *)hash, idle};
-    const int lengths[] = {SESSION_HASH_BYTES, 0};
-    const int formats[] = {1, 0};
+    const char *const values[] = {(const char *)hash, idle, is_use ? "true" : "false"};
+    const int lengths[ARRAY_LENGTH(values)] = {SESSION_HASH_BYTES};
+    const int formats[ARRAY_LENGTH(values)] = {1};
     const struct parameters parameters = {values, lengths, formats, ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =

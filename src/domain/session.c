@@ -46,13 +46,13 @@ static enum status read_caller(const struct session_record *record, struct staff
 }
 
 enum status session_authenticate(struct connection *connection, const char *session,
-                                 long idle_minutes, struct staff_caller *ret_caller,
+                                 long idle_minutes, bool is_use, struct staff_caller *ret_caller,
                                  bool *ret_was_known, struct err *err)
 {
     unsigned char hash[SESSION_HASH_BYTES];
     hash_session(session, hash);
     struct session_record record;
-    enum status status = session_find(connection, hash, idle_minutes, &record, err);
+    enum status status = session_find(connection, hash, idle_minutes, is_use, &record, err);
     *ret_was_known = status == STATUS_OK;
     if (status == STATUS_NOT_FOUND) {
         return err_set(err, STATUS_DENIED, "the session is not known");

@@ -317,9 +317,9 @@ static bool find_by_session(struct request *request, struct connection *connecti
 {
     struct err err = {0};
     bool was_known = false;
-    const enum status status = session_authenticate(connection, request->session,
-                                                    request->services->config->session.idle_minutes,
-                                                    &request->caller, &was_known, &err);
+    const enum status status = session_authenticate(
+        connection, request->session, request->services->config->session.idle_minutes,
+        !request->route->passive, &request->caller, &was_known, &err);
     const bool found = take_verdict(request, status, request->session, was_known, &err);
     if (status == STATUS_DENIED) {
         reply_no_session(request);

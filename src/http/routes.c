@@ -95,6 +95,7 @@ static const struct route rows[] = {
         .path = "/v1/session",
         .roles = ROLE_STAFF | ROLE_ADMIN,
         .runs = ROUTE_DATABASE,
+        .passive = true,
         .handle = handle_session_get,
     },
     {
@@ -124,6 +125,7 @@ static const struct route rows[] = {
         .path = "/v1/events",
         .roles = ROLE_STAFF | ROLE_ADMIN,
         .runs = ROUTE_DATABASE,
+        .passive = true,
         .handle = handle_events,
     },
     {

@@ -212,6 +212,19 @@ def test_a_use_is_noted_once_a_minute(intake, page):
     assert intake.database.value("SELECT now() - last_seen_at FROM staff_sessions").total_seconds() < 30
 
 
+def test_what_a_page_asks_by_itself_is_no_use(intake, page):
+    """Or an unattended page, which asks from time to time whether it is still signed in, always is."""
+    written = "SELECT last_seen_at FROM staff_sessions"
+    intake.database.query("UPDATE staff_sessions SET last_seen_at = now() - interval '25 minutes'")
+    before = intake.database.value(written)
+    for path in ("/v1/session", "/v1/events"):
+        with page.get(path, stream=True) as reply:
+            assert reply.status_code == 200
+        assert intake.database.value(written) == before, path
+    assert page.get("/v1/submissions").status_code == 200
+    assert intake.database.value(written) > before
+
+
 def test_sessions_that_are_long_over_are_removed_with_the_next_one(intake, page, staff_token):
     intake.database.query("UPDATE staff_sessions SET expires_at = now() - interval '25 hours'")
     Browser(intake, staff_token)

@@ -27,13 +27,14 @@ struct session_record {
 };
 
 /*
- * Finds the session with this hash, live or not, and notes that a live one was used, at most once
- * a minute, so that most look-ups write nothing. `idle_minutes` without use end it.
+ * Finds the session with this hash, live or not, and notes that a live one was used where this is
+ * a use, at most once a minute, so that most look-ups write nothing. `idle_minutes` without use end
+ * it.
  * STATUS_NOT_FOUND when there never was one, or it is long gone. PQclear the record's result.
  */
 enum status session_find(struct connection *connection,
                          const unsigned char hash[static SESSION_HASH_BYTES], long idle_minutes,
-                         struct session_record *ret_record, struct err *err);
+                         bool is_use, struct session_record *ret_record, struct err *err);
 
 /*
  * Makes a session of the actor's token, for `hours` or as long as the token is good; audited.

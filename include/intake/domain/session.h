@@ -21,10 +21,11 @@ bool session_is_well_formed(const char *text, size_t len);
 /*
  * Finds the caller that a session belongs to. STATUS_DENIED when there is none, or it or its token
  * has ended; `ret_was_known` tells the two apart, because only one who makes sessions up is
- * guessing. Only the SHA-256 is compared and stored. Executor thread.
+ * guessing. Unless this `is_use`, it does not keep the session from ending after `idle_minutes`.
+ * Only the SHA-256 is compared and stored. Executor thread.
  */
 enum status session_authenticate(struct connection *connection, const char *session,
-                                 long idle_minutes, struct staff_caller *ret_caller,
+                                 long idle_minutes, bool is_use, struct staff_caller *ret_caller,
                                  bool *ret_was_known, struct err *err);
 
 /*

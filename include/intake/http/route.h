@@ -40,6 +40,7 @@ struct route {
     enum route_runs runs; /* a guarded route always runs on an executor thread */
     bool takes_body;      /* up to http.body_max_bytes; other routes take none */
     bool unlimited;       /* the per-address rate does not count: probes, assets */
+    bool passive;         /* a page asks it by itself: no use that keeps a session from ending */
     bool quiet;           /* logged at debug level: probes, assets */
     /* The media types that a body may have, at most ROUTE_BODY_TYPES_MAX. None: any. */
     const char *body_types[ROUTE_BODY_TYPES_MAX];
