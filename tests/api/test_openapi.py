@@ -292,6 +292,14 @@ def test_without_credentials_it_is_401(world, operation):
         assert world.send(operation, guarded, headers={"Authorization": "Bearer wrong"}).status == 401
 
 
+@pytest.mark.parametrize("operation", **_names([each for each in OPERATIONS if {"bearer", "bookingLink"} <= each.schemes]))
+def test_a_submission_that_needs_its_link_is_refused_as_documented(world, operation):
+    daemon = world.daemon(link__submissions="required")
+    assert world.send(operation, daemon).status == 401
+    assert world.send(operation, daemon, headers=links.link_header("another-booking")).status == 403
+    assert world.send(operation, daemon, headers=links.link_header(BOOKING)).status == 200
+
+
 SESSIONS = [each for each in OPERATIONS if "session" in each.schemes]
 
 
