@@ -23,27 +23,42 @@ static const char find_sql[] =
                        ")\n"
                        "SELECT version, created_at, updated_at, expires_at, draft_data FROM found";
 
-/* One statement for each: the row's lock decides between writers, and the loser sees the winner. */
-static const char create_sql[] =
+/*
+ * One statement for each: the row's lock decides between writers, and the loser sees the winner.
+ * The patient of a booking may be erased at the same moment: that holds the submission's row, or
+ * leaves a draft that ended before all time (store_erasure.c).
+ */
+#define HELD_SQL                                                                                   \
+    "WITH held AS MATERIALIZED ("                                                                  \
+    "    SELECT deleted"                                                                           \
+    "    FROM medical_questionnaire_submissions"                                                   \
+    "    WHERE booking_uid = $1"                                                                   \
+    "    FOR KEY SHARE"                                                                            \
+    ")\n"
+
+static const char create_sql[] = HELD_SQL
     "INSERT INTO submission_drafts AS d (booking_uid, version, draft_data, expires_at) "
-    "VALUES ($1, $2::uuid, $3::json, now() + $4::bigint * interval '1 day') "
+    "SELECT $1, $2::uuid, $3::json, now() + $4::bigint * interval '1 day' "
+    "WHERE NOT EXISTS (SELECT FROM held WHERE deleted) "
     "ON CONFLICT (booking_uid) DO UPDATE "
     "SET version = CASE WHEN d.expires_at > now() THEN d.version ELSE excluded.version END,"
     "    draft_data = excluded.draft_data,"
     "    created_at = CASE WHEN d.expires_at > now() THEN d.created_at ELSE now() END,"
     "    updated_at = CASE WHEN d.expires_at > now() THEN d.updated_at ELSE now() END,"
     "    expires_at = excluded.expires_at "
-    "WHERE d.expires_at <= now() OR d.draft_data::text = excluded.draft_data::text "
+    "WHERE d.expires_at > '-infinity'"
+    "  AND (d.expires_at <= now() OR d.draft_data::text = excluded.draft_data::text) "
     "RETURNING version, created_at, updated_at, expires_at";
 
-static const char replace_sql[] =
+static const char replace_sql[] = HELD_SQL
     "UPDATE submission_drafts "
     "SET version = CASE WHEN draft_data::text = $3::text THEN version ELSE $2::uuid END,"
     "    draft_data = $3::text::json,"
     "    updated_at = CASE WHEN draft_data::text = $3::text THEN updated_at ELSE now() END,"
     "    expires_at = now() + $4::bigint * interval '1 day' "
     "WHERE booking_uid = $1 AND expires_at > now()"
-    "  AND ($5::uuid[] IS NULL OR version = ANY ($5::uuid[]) OR draft_data::text = $3::text) "
+    "  AND ($5::uuid[] IS NULL OR version = ANY ($5::uuid[]) OR draft_data::text = $3::text)"
+    "  AND NOT EXISTS (SELECT FROM held WHERE deleted) "
     "RETURNING version, created_at, updated_at, expires_at";
 
 static const char delete_sql[] =
@@ -65,6 +80,11 @@ static const struct statement statements[] = {
     {"draft_create", create_sql},
     {"draft_replace", replace_sql},
     {"draft_delete", delete_sql},
+    {"draft_erased", "SELECT FROM medical_questionnaire_submissions "
+                     "WHERE booking_uid = $1 AND deleted "
+                     "UNION ALL "
+                     "SELECT FROM submission_drafts "
+                     "WHERE booking_uid = $1 AND expires_at = '-infinity'"},
 };
 
 const struct statement_list draft_statements = {statements, ARRAY_LENGTH(statements)};
@@ -154,6 +174,22 @@ static const char *print_versions(const struct draft_condition *condition,
     return buffer;
 }
 
+/* Why nothing was written. */
+static enum status refuse_store(struct connection *connection, const char *booking_uid,
+                                struct err *err)
+{
+    const char *const values[] = {booking_uid};
+    const struct parameters parameters = {.values = values, .count = 1};
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status = execute(connection, "draft_erased", &parameters, &result, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return PQntuples(result) > 0
+               ? err_set(err, STATUS_NOT_FOUND, "the submission of this booking was deleted")
+               : err_set(err, STATUS_CONFLICT, "the draft is not the one that was expected");
+}
+
 enum status draft_store(struct connection *connection, const struct draft_write *write,
                         const struct draft_condition *condition, struct draft_record *ret_record,
                         struct err *err)
@@ -173,7 +209,7 @@ enum status draft_store(struct connection *connection, const struct draft_write 
         return status;
     }
     if (PQntuples(result) == 0) {
-        return err_set(err, STATUS_CONFLICT, "the draft is not the one that was expected");
+        return refuse_store(connection, write->booking_uid, err);
     }
     read_record(result, ret_record);
     return STATUS_OK;

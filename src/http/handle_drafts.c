@@ -112,6 +112,8 @@ enum handled handle_draft_put(struct request *request, struct connection *connec
                   request->services->config->drafts.days, &draft, &created, &issues, &err);
     if (status == STATUS_OK) {
         reply_draft(request, created ? 201 : 200, &draft, &issues);
+    } else if (status == STATUS_NOT_FOUND) {
+        reply_problem(request, 409, "The submission of this booking was deleted.");
     } else if (status == STATUS_CONFLICT) {
         reply_conflict(request, &condition);
     } else {

@@ -65,7 +65,7 @@ enum status app_check(struct app *app, struct err *err)
     questionnaire_set_destroy(set);
 
     struct connection *connection = NULL;
-    status = command_connect(&app->config, "intake check", NULL, &connection, err);
+    status = command_connect(&app->config, "intake check", NULL, 0, &connection, err);
     if (status == STATUS_OK) {
         status = migrate_check(connection, err);
     }

@@ -240,7 +240,7 @@ int cmd_audit(int argc, char **argv)
     AUTO(config_finish) struct config config = {0};
     struct connection *connection = NULL;
     if (config_load(options.config, &config, &err) != STATUS_OK ||
-        command_connect(&config, "intake audit", statements_of(action), &connection, &err) !=
+        command_connect(&config, "intake audit", statements_of(action), 1, &connection, &err) !=
             STATUS_OK) {
         return command_fail(&err);
     }

@@ -134,7 +134,7 @@ int cmd_migrate(int argc, char **argv)
     AUTO(config_finish) struct config config = {0};
     struct connection *connection = NULL;
     if (config_load(options.config, &config, &err) != STATUS_OK ||
-        command_connect(&config, "intake migrate", NULL, &connection, &err) != STATUS_OK) {
+        command_connect(&config, "intake migrate", NULL, 0, &connection, &err) != STATUS_OK) {
         return command_fail(&err);
     }
     const int code = run(connection, argv[optind], &options);

@@ -149,7 +149,7 @@ int cmd_token(int argc, char **argv)
     AUTO(config_finish) struct config config = {0};
     struct connection *connection = NULL;
     if (config_load(options.config, &config, &err) != STATUS_OK ||
-        command_connect(&config, "intake token", &token_statements, &connection, &err) !=
+        command_connect(&config, "intake token", &token_statements, 1, &connection, &err) !=
             STATUS_OK) {
         return command_fail(&err);
     }

@@ -24,7 +24,7 @@ int command_usage(const char *usage)
 }
 
 enum status command_connect(const struct config *config, const char *application_name,
-                            const struct statement_list *statements,
+                            const struct statement_list *statements, size_t count,
                             struct connection **ret_connection, struct err *err)
 {
     if (*config->database.conninfo == '\0') {
@@ -37,7 +37,7 @@ enum status command_connect(const struct config *config, const char *application
         .application_name = application_name,
         .connect_timeout_s = config->database.connect_timeout_s,
         .prepared = statements,
-        .prepared_count = statements != NULL,
+        .prepared_count = count,
     };
     struct connection *connection = connection_create(&options);
     if (connection == NULL) {

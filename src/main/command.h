@@ -16,6 +16,7 @@ enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_UNUSABLE = 2 };
 int cmd_audit(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_patient(int argc, char **argv);
 int cmd_questionnaire(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_token(int argc, char **argv);
@@ -27,11 +28,11 @@ int command_fail(const struct err *err);
 int command_usage(const char *usage);
 
 /*
- * Connects as the configuration says, with one list of statements (NULL: none). The caller
+ * Connects as the configuration says, with `count` lists of statements. The caller
  * destroys the connection; it must not outlive `config`.
  */
 enum status command_connect(const struct config *config, const char *application_name,
-                            const struct statement_list *statements,
+                            const struct statement_list *statements, size_t count,
                             struct connection **ret_connection, struct err *err);
 
 enum { COMMAND_ACTOR_SIZE = 280 };

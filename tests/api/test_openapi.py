@@ -54,6 +54,16 @@ def _deleted(world, operation):
     return world.send(operation, body=body)
 
 
+def _while_deleted(world, operation):
+    """The booking that every example names, which gets its submission back afterwards."""
+    world.settle()
+    world.execute("UPDATE medical_questionnaire_submissions SET deleted = true WHERE booking_uid = %s", BOOKING)
+    try:
+        return world.send(operation)
+    finally:
+        world.execute("UPDATE medical_questionnaire_submissions SET deleted = false WHERE booking_uid = %s", BOOKING)
+
+
 def _invalid(world, operation):
     text = operation.body()[0].decode()
     assert "36-45" in text
@@ -149,6 +159,7 @@ CASES = {
     ("putDraft", 200): lambda world, each: _put_known_draft(world),
     ("putDraft", 201): lambda world, each: _put_draft(world, False),
     ("putDraft", 404): _no_links,
+    ("putDraft", 409): _while_deleted,
     ("putDraft", 412): lambda world, each: _put_draft(world, True, **{"If-Match": OTHER}),
     ("putDraft", 428): lambda world, each: _put_draft(world, True),
     ("deleteDraft", 204): lambda world, each: _delete_draft(world, True, "*"),

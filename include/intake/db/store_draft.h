@@ -63,7 +63,8 @@ struct draft_write {
 /*
  * Writes a draft where the condition holds; STATUS_CONFLICT, and nothing happened, where it does
  * not. The same content again is no conflict, for it loses nothing: it keeps its version and
- * expires later. `ret_record` has no data and needs no finish.
+ * expires later. STATUS_NOT_FOUND when the booking's submission was deleted: it takes no draft any
+ * more. `ret_record` has no data and needs no finish.
  */
 enum status draft_store(struct connection *connection, const struct draft_write *write,
                         const struct draft_condition *condition, struct draft_record *ret_record,

@@ -1,0 +1,224 @@
+/* `intake patient`: hand out everything that is held about a person, and erase it. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "intake/core/cleanup.h"
+#include "intake/core/text.h"
+#include "intake/db/audit.h"
+#include "intake/db/connection.h"
+#include "intake/db/store_erasure.h"
+#include "intake/db/store_patient.h"
+#include "intake/domain/patient_rights.h"
+
+static const char usage[] =
+    "patient [--config FILE] export WHO [--output FILE] [--reason TEXT]\n"
+    "       intake patient [--config FILE] erase WHO [--dry-run] [--yes] [--reason TEXT]\n"
+    "\n"
+    "WHO is a booking UID, a user's id or an e-mail. Run it as the owner of the tables.\n"
+    "export prints one JSON archive of everything that is held about that person, or writes it to\n"
+    "a file that only its owner can read.\n"
+    "erase takes it out, for ever: answers, drafts, earlier revisions, contact data. A row "
+    "without\n"
+    "personal data stays for each booking, so that it is not taken anew. It asks first, unless\n"
+    "--yes is given; with --dry-run it only counts.\n"
+    "  --reason TEXT   why, for the audit log; no personal data\n"
+    "Ends with 1 when nothing is held, or when WHO may mean several persons.";
+
+struct options {
+    const char *config;
+    const char *output;
+    const char *reason;
+    bool dry_run;
+    bool yes;
+};
+
+/* What became of finding the person, where it is no success. */
+static int fail(enum status status, const struct strbuf *several, const struct err *err)
+{
+    if (status != STATUS_NOT_FOUND && status != STATUS_CONFLICT) {
+        return command_fail(err);
+    }
+    fprintf(stderr, "intake: %s\n", err->message);
+    if (status == STATUS_CONFLICT && several->data != NULL) {
+        fputs(several->data, stderr);
+    }
+    return EXIT_NO;
+}
+
+static bool write_all(int fd, const struct strbuf *text)
+{
+    size_t done = 0;
+    while (done < text->len) {
+        const ssize_t written = write(fd, text->data + done, text->len - done);
+        if (written < 0) {
+            return false;
+        }
+        done += (size_t)written;
+    }
+    return true;
+}
+
+/* Under another name first, so that the file is there as a whole or not at all. */
+static int write_file(const char *path, const struct strbuf *text)
+{
+    AUTO(strbuf_finish) struct strbuf temporary = {0};
+    strbuf_printf(&temporary, "%s.XXXXXX", path);
+    if (temporary.failed) {
+        fputs("intake: out of memory\n", stderr);
+        return EXIT_UNUSABLE;
+    }
+    const int fd = mkstemp(temporary.data); /* mode 600 */
+    bool done = fd >= 0 && write_all(fd, text) && fsync(fd) == 0;
+    if (fd >= 0) {
+        done = close(fd) == 0 && done;
+        done = done && rename(temporary.data, path) == 0;
+        if (!done) {
+            (void)unlink(temporary.data);
+        }
+    }
+    if (!done) {
+        perror("intake: the file could not be written");
+        return EXIT_UNUSABLE;
+    }
+    return EXIT_DONE;
+}
+
+static int export_patient(struct connection *connection, const struct audit_actor *actor,
+                          const char *who, const struct options *options)
+{
+    struct err err = {0};
+    AUTO(strbuf_finish) struct strbuf archive = {0};
+    AUTO(strbuf_finish) struct strbuf several = {0};
+    const enum status status =
+        patient_rights_export(connection, actor, who, &archive, &several, &err);
+    if (status != STATUS_OK) {
+        return fail(status, &several, &err);
+    }
+    if (options->output != NULL) {
+        return write_file(options->output, &archive);
+    }
+    if (!write_all(STDOUT_FILENO, &archive)) {
+        perror("intake: the archive could not be printed");
+        return EXIT_UNUSABLE;
+    }
+    return EXIT_DONE;
+}
+
+static bool confirmed(const struct options *options)
+{
+    char line[8];
+    if (options->yes || options->dry_run) {
+        return true;
+    }
+    if (!isatty(STDIN_FILENO)) {
+        fputs("intake: nobody is there to ask: say --yes, or --dry-run to count only\n", stderr);
+        return false;
+    }
+    fputs("What is erased cannot be brought back. Type yes to go on: ", stderr);
+    return fgets(line, sizeof line, stdin) != NULL && text_equal(line, "yes\n");
+}
+
+static void print_report(const struct erasure_report *report, bool dry_run)
+{
+    printf("%s\n", dry_run ? "would be erased:" : "erased:");
+    for (size_t i = 0; i < report->erased_count; i++) {
+        printf("  %-34s %" PRId64 "\n", report->erased[i].table, report->erased[i].rows);
+    }
+    puts("stays, without contact data:");
+    for (size_t i = 0; i < report->kept_count; i++) {
+        printf("  %-34s %" PRId64 "\n", report->kept[i].table, report->kept[i].rows);
+    }
+}
+
+static int erase_patient(struct connection *connection, const struct audit_actor *actor,
+                         const char *who, const struct options *options)
+{
+    struct err err = {0};
+    struct erasure_report report;
+    AUTO(strbuf_finish) struct strbuf several = {0};
+    if (!confirmed(options)) {
+        return EXIT_UNUSABLE;
+    }
+    const enum status status =
+        patient_rights_erase(connection, actor, who, options->dry_run, &report, &several, &err);
+    if (status != STATUS_OK) {
+        return fail(status, &several, &err);
+    }
+    print_report(&report, options->dry_run);
+    return EXIT_DONE;
+}
+
+static int run(const struct config *config, const struct options *options, const char *action,
+               const char *who)
+{
+    struct err err = {0};
+    struct command_actor person;
+    const struct statement_list lists[] = {
+        patient_statements,    erasure_statements[0], erasure_statements[1],
+        erasure_statements[2], erasure_statements[3],
+    };
+    _Static_assert(ERASURE_LISTS == 4, "all of them are above");
+    struct connection *connection = NULL;
+    if (command_actor(options->reason, &person, &err) != STATUS_OK ||
+        command_connect(config, "intake patient", lists, ARRAY_LENGTH(lists), &connection, &err) !=
+            STATUS_OK) {
+        return command_fail(&err);
+    }
+    const struct audit_actor actor = command_audit_actor(&person);
+    const int code = text_equal(action, "export") ? export_patient(connection, &actor, who, options)
+                                                  : erase_patient(connection, &actor, who, options);
+    connection_destroy(connection);
+    return code;
+}
+
+int cmd_patient(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"output", required_argument, NULL, 'o'},
+        {"reason", required_argument, NULL, 'w'},
+        {"dry-run", no_argument, NULL, 'd'},
+        {"yes", no_argument, NULL, 'y'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct options options = {0};
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options.config = optarg;
+            break;
+        case 'o':
+            options.output = optarg;
+            break;
+        case 'w':
+            options.reason = optarg;
+            break;
+        case 'd':
+            options.dry_run = true;
+            break;
+        case 'y':
+            options.yes = true;
+            break;
+        default:
+            (void)command_usage(usage);
+            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
+        }
+    }
+    const char *action = argc - optind == 2 ? argv[optind] : NULL;
+    if (action == NULL || (!text_equal(action, "export") && !text_equal(action, "erase"))) {
+        return command_usage(usage);
+    }
+    struct err err = {0};
+    AUTO(config_finish) struct config config = {0};
+    if (config_load(options.config, &config, &err) != STATUS_OK) {
+        return command_fail(&err);
+    }
+    return run(&config, &options, action, argv[optind + 1]);
+}
