@@ -26,7 +26,7 @@ function announce(text) {
 }
 
 function status(text) {
-  $("status").textContent = text || "\u00a0";
+  $("status").textContent = text;
 }
 
 function frame() {

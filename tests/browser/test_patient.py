@@ -431,3 +431,15 @@ def test_a_form_in_which_everything_counts(page, served, booking_uid, axe):
     page.consent_and_send()
     page.wait_heading(THANKS)
     assert stored(served, booking_uid)["questionnaire_id"] == "phq-9"
+
+
+def test_nothing_jumps_while_it_loads(page):
+    page.open()
+    shift = page.driver.execute_async_script("""
+        const done = arguments[0];
+        new PerformanceObserver(list => {
+            const shifts = list.getEntries().filter(one => !one.hadRecentInput);
+            done(shifts.reduce((sum, one) => sum + one.value, 0));
+        }).observe({type: "layout-shift", buffered: true});
+        setTimeout(() => done(0), 1000);  // no entry at all: nothing has moved""")
+    assert shift < 0.1
