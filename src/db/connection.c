@@ -25,8 +25,6 @@ struct connection {
     "SELECT set_config('synchronous_commit', 'on', false)"                                         \
     " WHERE current_setting('synchronous_commit') = 'off'"
 
-const char connection_durable_setup[] = DURABLE_SQL;
-
 /*
  * The planner knows nothing of how full the tables will be when a prepared statement runs for the
  * millionth time: it shall always take the indexes, row by row.

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
-#include "intake/core/clock.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/result.h"
 #include "intake/db/review_sql.h"
+#include "intake/db/store_find.h"
 
 /* A whole submission and what belongs to it, in the order in which read_record() takes it. */
 #define RECORD_COLUMNS                                                                             \
@@ -44,26 +44,7 @@
 static const char read_sql[] = READ_SQL("s.booking_uid = $1");
 static const char read_id_sql[] = READ_SQL("s.id = $1::uuid");
 
-/* What a filter narrows lists and exports to: $1 to $9. */
-#define LIST_CONDITION                                                                             \
-    "    WHERE s.deleted IS NOT TRUE"                                                              \
-    "      AND ($1::text IS NULL OR s.status = $1)"                                                \
-    "      AND ($2::timestamptz IS NULL OR s.created_at >= $2)"                                    \
-    "      AND ($3::timestamptz IS NULL OR s.created_at < $3)"                                     \
-    "      AND ($4::text IS NULL"                                                                  \
-    "           OR s.booking_uid = $4"                                                             \
-    "           OR lower(p.email) = lower($4)"                                                     \
-    "           OR lower(s.submission_data ->> 'attendee_email') = lower($4)"                      \
-    "           OR p.phone = $4"                                                                   \
-    "           OR strpos(lower(p.name), lower($4)) > 0"                                           \
-    "           OR strpos(lower(s.submission_data ->> 'attendee_name'), lower($4)) > 0)"           \
-    "      AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6::uuid))"                 \
-    "      AND ($7::text IS NULL OR s.questionnaire_id = $7)"                                      \
-    "      AND ($8::text IS NULL OR s.review_state = $8)"                                          \
-    "      AND ($9::text IS NULL"                                                                  \
-    "           OR s.evaluation -> 'flags' @> jsonb_build_array(jsonb_build_object('text', $9)))"
-
-/* The newest first; audited row by row, because each shows a name and an address. */
+/* The submissions of $1 as lines; audited row by row, because each shows a name and an address. */
 static const char list_sql[] =
     "WITH found AS ("
     "    SELECT s.id, s.booking_uid, s.status, s.revision, s.created_at, s.updated_at,"
@@ -73,42 +54,26 @@ static const char list_sql[] =
     "           s.evaluation -> 'flags' AS flags, " UNRESOLVED_SQL(
         "s") " AS unresolved"
              "    FROM medical_questionnaire_submissions AS s"
-             "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
-             "p.deleted" LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
-             "    LIMIT $10::int + 1" /* the one more tells that there is a next page; it is not
-                                         shown */
+             "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
+             "    WHERE s.id = ANY ($1::uuid[]) AND s.deleted IS NOT TRUE"
              "),\n"
              "audited AS ("
              "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-                 11, 12, 13, 14,
-                 15) ", 'submission.list', booking_uid, NULL"
-                     "    FROM (SELECT booking_uid FROM found ORDER BY created_at DESC, id "
-                     "DESC LIMIT $10::int)"
-                     "        AS shown"
-                     ")\n"
-                     "SELECT * FROM found ORDER BY created_at DESC, id DESC";
+                 2, 3, 4, 5, 6) ", 'submission.list', booking_uid, NULL"
+                                "    FROM found"
+                                ")\n"
+                                "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
 /* The same rows, whole; each is written to the audit as one that left the house. */
 static const char export_sql[] =
-    "WITH found AS (" RECORD_COLUMNS LIST_CONDITION "    ORDER BY s.created_at DESC, s.id DESC"
-    "    LIMIT $10::int"
+    "WITH found AS (" RECORD_COLUMNS "    WHERE s.id = ANY ($1::uuid[]) AND s.deleted IS NOT TRUE"
     "),\n"
     "audited AS ("
     "    " AUDIT_INTO "    SELECT " AUDIT_PARAMETERS(
-        11, 12, 13, 14, 15) ", 'submission.export', booking_uid, NULL"
-                            "    FROM found"
-                            ")\n"
-                            "SELECT * FROM found ORDER BY created_at DESC, id DESC";
-
-/* How many there are, counted as far as $10; no row is shown, and none is audited. */
-static const char count_sql[] =
-    "SELECT count(*)"
-    "FROM ("
-    "    SELECT"
-    "    FROM medical_questionnaire_submissions AS s"
-    "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT "
-    "p.deleted" LIST_CONDITION "    LIMIT $10::bigint"
-    ") AS counted";
+        2, 3, 4, 5, 6) ", 'submission.export', booking_uid, NULL"
+                       "    FROM found"
+                       ")\n"
+                       "SELECT * FROM found ORDER BY created_at DESC, id DESC";
 
 static const char retry_sql[] =
     "WITH found AS ("
@@ -139,7 +104,7 @@ static const char retry_sql[] =
 static const struct statement statements[] = {
     {"submission_read", read_sql},   {"submission_read_id", read_id_sql},
     {"submission_list", list_sql},   {"submission_export", export_sql},
-    {"submission_count", count_sql}, {"submission_retry", retry_sql},
+    {"submission_retry", retry_sql},
 };
 
 const struct statement_list lookup_statements = {statements, ARRAY_LENGTH(statements)};
@@ -268,90 +233,50 @@ void submission_record_finish(struct submission_record *record)
     *record = (struct submission_record){0};
 }
 
-/* A timestamptz parameter as text, or NULL for none. */
-static const char *print_time(int64_t time_us, char buffer[static RFC3339_SIZE])
+/* Finds a page of keys, and reads what is behind them with `statement`. */
+static enum status read_page(struct connection *connection, const char *statement,
+                             const struct audit_actor *actor,
+                             const struct submission_filter *filter,
+                             struct submission_page *ret_page, struct err *err)
 {
-    if (time_us == 0) {
-        return NULL;
+    struct found_keys keys;
+    enum status status = find_submissions(connection, filter, &keys, err);
+    if (status != STATUS_OK) {
+        return status;
     }
-    clock_rfc3339(time_us, buffer);
-    return buffer;
-}
-
-/* Times and the limit of a filter as text. */
-struct filter_texts {
-    char since[RFC3339_SIZE];
-    char until[RFC3339_SIZE];
-    char before[RFC3339_SIZE];
-    char limit[16];
-};
-
-/* What LIST_CONDITION and the limit after it take. */
-enum { FILTER_VALUES = 10 };
-
-static void print_filter(const struct submission_filter *filter, struct filter_texts *texts,
-                         const char *ret_values[static FILTER_VALUES])
-{
-    snprintf(texts->limit, sizeof texts->limit, "%d", (int)filter->limit);
-    ret_values[0] = filter->status;
-    ret_values[1] = print_time(filter->since_us, texts->since);
-    ret_values[2] = print_time(filter->until_us, texts->until);
-    ret_values[3] = filter->search;
-    ret_values[4] = print_time(filter->before_us, texts->before);
-    ret_values[5] = filter->before_id;
-    ret_values[6] = filter->questionnaire_id;
-    ret_values[7] = filter->review_state;
-    ret_values[8] = filter->flag;
-    ret_values[9] = texts->limit;
-}
-
-/* Runs a statement that takes a filter and an actor. */
-static enum status execute_filter(struct connection *connection, const char *statement,
-                                  const struct audit_actor *actor,
-                                  const struct submission_filter *filter, PGresult **ret_result,
-                                  struct err *err)
-{
-    struct filter_texts texts;
-    const char *values[FILTER_VALUES + 5] = {[FILTER_VALUES] = AUDIT_VALUES(actor)};
-    print_filter(filter, &texts, values);
-    const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
-    return execute(connection, statement, &parameters, ret_result, err);
+    struct submission_page page = {.more = keys.more, .next_us = keys.next_us};
+    memcpy(page.next_id, keys.next_id, sizeof page.next_id);
+    if (keys.count > 0) {
+        char ids[FIND_MAX * UUID_TEXT_SIZE + 3];
+        size_t len = 0;
+        for (int32_t i = 0; i < keys.count; i++) {
+            len += (size_t)snprintf(ids + len, sizeof ids - len, "%c%s", i == 0 ? '{' : ',',
+                                    keys.ids[i]);
+        }
+        snprintf(ids + len, sizeof ids - len, "}");
+        const char *const values[] = {ids, AUDIT_VALUES(actor)};
+        const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
+        status = execute(connection, statement, &parameters, &page.result, err);
+        page.count = status == STATUS_OK ? PQntuples(page.result) : 0;
+    }
+    if (status == STATUS_OK) {
+        *ret_page = page;
+    }
+    return status;
 }
 
 enum status lookup_list(struct connection *connection, const struct audit_actor *actor,
                         const struct submission_filter *filter, struct submission_page *ret_page,
                         struct err *err)
 {
-    PGresult *result = NULL;
-    const enum status status =
-        execute_filter(connection, "submission_list", actor, filter, &result, err);
-    if (status == STATUS_OK) {
-        const int32_t rows = PQntuples(result);
-        *ret_page = (struct submission_page){
-            .count = rows < filter->limit ? rows : filter->limit,
-            .more = rows > filter->limit,
-            .result = result,
-        };
-    }
-    return status;
+    return read_page(connection, "submission_list", actor, filter, ret_page, err);
 }
 
 enum status lookup_export(struct connection *connection, const struct audit_actor *actor,
                           const struct submission_filter *filter, struct submission_page *ret_page,
                           struct err *err)
 {
-    PGresult *result = NULL;
-    const enum status status =
-        execute_filter(connection, "submission_export", actor, filter, &result, err);
-    if (status == STATUS_OK) {
-        const int32_t rows = PQntuples(result);
-        *ret_page = (struct submission_page){
-            .count = rows,
-            .more = rows == filter->limit,
-            .result = result,
-        };
-    }
-    return status;
+    return read_page(connection, "submission_export", actor, filter, ret_page, err);
 }
 
 void submission_page_record(const struct submission_page *page, int32_t index,
@@ -360,21 +285,6 @@ void submission_page_record(const struct submission_page *page, int32_t index,
     read_receipt(page->result, index, ret_record);
     read_details(page->result, index, ret_record);
     ret_record->result = NULL; /* the page's */
-}
-
-enum status lookup_count(struct connection *connection, const struct submission_filter *filter,
-                         int64_t *ret_count, struct err *err)
-{
-    struct filter_texts texts;
-    const char *values[FILTER_VALUES];
-    print_filter(filter, &texts, values);
-    const struct parameters parameters = {.values = values, .count = FILTER_VALUES};
-    AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, "submission_count", &parameters, &result, err);
-    if (status == STATUS_OK) {
-        *ret_count = result_int8(result, 0, 0);
-    }
-    return status;
 }
 
 void submission_page_line(const struct submission_page *page, int32_t index,

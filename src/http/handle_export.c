@@ -8,6 +8,7 @@
 #include "intake/core/clock.h"
 #include "intake/core/log.h"
 #include "intake/db/audit.h"
+#include "intake/db/store_find.h"
 #include "intake/domain/csv_table.h"
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
@@ -92,13 +93,13 @@ static void export_destroy(void *attachment)
     free(export);
 }
 
-/* Moves the key of the next page behind the page's last row. */
-static void go_on_behind(struct export *export, const struct submission_record *last)
+/* Moves the key of the next page behind this one. */
+static void go_on_behind(struct export *export, const struct submission_page *page)
 {
     struct submission_query *query = &export->query;
-    memcpy(query->cursor, last->id, sizeof last->id);
+    memcpy(query->cursor, page->next_id, sizeof page->next_id);
     query->filter.before_id = query->cursor;
-    query->filter.before_us = last->created_at_us;
+    query->filter.before_us = page->next_us;
 }
 
 /* Reads the next page, and its audit, and prints it. */
@@ -116,8 +117,8 @@ static enum status print_page(struct export *export, struct connection *connecti
         submission_page_record(&page, i, &record);
         status = export->format->print(export, &record, out, err);
     }
-    if (status == STATUS_OK && page.count > 0) {
-        go_on_behind(export, &record);
+    if (status == STATUS_OK && page.more) {
+        go_on_behind(export, &page);
     }
     export->begun = true;
     *ret_more = page.more;
@@ -212,7 +213,7 @@ static void announce_count(struct request *request, struct export *export,
 {
     int64_t count = 0;
     export->query.filter.limit = COUNTED_MAX + 1;
-    if (lookup_count(connection, &export->query.filter, &count, NULL) == STATUS_OK &&
+    if (find_count(connection, &export->query.filter, &count, NULL) == STATUS_OK &&
         count <= COUNTED_MAX) {
         reply_header(request, "X-Total-Count", "%" PRId64, count);
     }

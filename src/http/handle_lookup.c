@@ -82,7 +82,7 @@ static void print_page(const struct submission_page *page, struct strbuf *out)
     }
     strbuf_puts(out, "],\"next_cursor\":");
     if (page->more) {
-        strbuf_printf(out, "\"%" PRId64 "-%s\"}", line.created_at_us, line.id);
+        strbuf_printf(out, "\"%" PRId64 "-%s\"}", page->next_us, page->next_id);
     } else {
         strbuf_puts(out, "null}");
     }

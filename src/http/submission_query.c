@@ -2,15 +2,18 @@
 #include "intake/http/submission_query.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "intake/core/cleanup.h"
 #include "intake/core/id.h"
+#include "intake/core/text.h"
+#include "intake/db/store_find.h"
 #include "intake/domain/date_time.h"
 #include "intake/domain/issue.h"
 #include "intake/http/request.h"
 
-enum { LIMIT_STANDARD = 50, LIMIT_MAX = 200, SEARCH_MAX = 254 };
+enum { LIMIT_STANDARD = 50, LIMIT_MAX = FIND_MAX };
 
 /* No submission is older or younger; what a zone's offset moves out of the calendar stays in it. */
 static const int64_t TIME_FIRST_US = 1;
@@ -80,16 +83,47 @@ static int32_t read_limit(const struct request *request, struct issues *issues)
     return (int32_t)limit;
 }
 
-static const char *read_search(const struct request *request, struct issues *issues)
+/* A phone number with its country code, with or without the plus (which URLs make a space of). */
+static bool read_phone(const char *text, char ret_phone[static PHONE_SIZE])
+{
+    char with_plus[SUBMISSION_SEARCH_MAX + 2];
+    snprintf(with_plus, sizeof with_plus, "+%s", text);
+    return phone_normalize(text, ret_phone) || phone_normalize(with_plus, ret_phone);
+}
+
+/*
+ * What `q` may mean. Something with an @ is an e-mail; what has only the digits and dashes of a
+ * phone is no name.
+ */
+static void read_search(const struct request *request, struct submission_query *query,
+                        struct issues *issues)
 {
     const char *text = request_query(request, "q");
-    if (text == NULL || text_is_blank(text, strlen(text))) {
-        return NULL;
+    if (text == NULL) {
+        return;
     }
-    if (strlen(text) > SEARCH_MAX) {
-        issues_add(issues, "maxLength", "q", NULL, "This must have at most %d bytes.", SEARCH_MAX);
+    const struct view trimmed = text_trim(text, strlen(text));
+    if (trimmed.len > SUBMISSION_SEARCH_MAX) {
+        issues_add(issues, "maxLength", "q", NULL, "This must have at most %d bytes.",
+                   SUBMISSION_SEARCH_MAX);
+        return;
     }
-    return text;
+    if (trimmed.len == 0) {
+        return;
+    }
+    memcpy(query->search, trimmed.data, trimmed.len);
+    query->search[trimmed.len] = '\0';
+    struct submission_search *search = &query->filter.search;
+    if (booking_uid_is_valid(query->search)) {
+        search->booking_uid = query->search;
+    }
+    if (strchr(query->search, '@') != NULL) {
+        search->email = query->search;
+    } else if (read_phone(query->search, query->phone)) {
+        search->phone = query->phone;
+    } else {
+        search->name = query->search;
+    }
 }
 
 /* Splits a cursor, "<created_at in microseconds>-<id>", in place of `buffer`. */
@@ -129,10 +163,10 @@ void submission_query_read(const struct request *request, struct submission_quer
                 .flag = request_query(request, "flag"),
                 .since_us = read_time(request, "since", issues),
                 .until_us = read_time(request, "until", issues),
-                .search = read_search(request, issues),
                 .questionnaire_id = request_query(request, "questionnaire"),
             },
     };
+    read_search(request, ret_query, issues);
 }
 
 void submission_query_read_page(const struct request *request, struct submission_query *query,

@@ -15,6 +15,7 @@
 #include "intake/db/store_audit.h"
 #include "intake/db/store_contradiction.h"
 #include "intake/db/store_draft.h"
+#include "intake/db/store_find.h"
 #include "intake/db/store_lookup.h"
 #include "intake/db/store_review.h"
 #include "intake/db/store_session.h"
@@ -95,7 +96,7 @@ static enum status start_lanes(struct app *app, struct err *err)
 
 static const struct statement_list *executor_statements(size_t *ret_count)
 {
-    static struct statement_list lists[7];
+    static struct statement_list lists[8];
     lists[0] = lookup_statements;
     lists[1] = token_statements;
     lists[2] = draft_statements;
@@ -103,6 +104,7 @@ static const struct statement_list *executor_statements(size_t *ret_count)
     lists[4] = review_statements;
     lists[5] = contradiction_statements;
     lists[6] = audit_statements;
+    lists[7] = find_statements;
     *ret_count = ARRAY_LENGTH(lists);
     return lists;
 }
@@ -116,7 +118,7 @@ static enum status start_executor(struct app *app, struct err *err)
         .connection =
             connection_options(app, "intake executor", app->config.database.statement_timeout_ms),
     };
-    options.connection.setup = connection_durable_setup;
+    options.connection.setup = connection_batch_setup;
     options.connection.prepared = executor_statements(&options.connection.prepared_count);
     return executor_create(&options, &app->executor, err);
 }

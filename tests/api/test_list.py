@@ -131,3 +131,148 @@ def test_a_line_counts_the_contradictions_that_are_not_decided(intake, staff):
 def test_a_filter_that_does_not_exist_is_refused(filled, parameters):
     reply = filled[0].list(**parameters)
     assert reply.status_code == 400 and next(iter(parameters)) in reply.text
+
+
+def person(database, booking_uid, name, posted_name=None, phone=None, posted_email=None, contradicts=False):
+    """A submission whose patient is stored with `name`, at the time of now."""
+    database.query("""
+        WITH u AS (INSERT INTO users (email, name) VALUES (%(uid)s || '@Example.com', %(name)s) RETURNING id),
+        p AS (INSERT INTO patient_profiles (user_id, name, email, phone)
+              SELECT id, %(name)s, %(uid)s || '@Example.com', %(phone)s FROM u RETURNING id)
+        INSERT INTO medical_questionnaire_submissions (booking_uid, patient_profile_id, submission_data, status,
+               contradictions)
+        SELECT %(uid)s, id, jsonb_build_object('attendee_name', %(posted)s::text, 'attendee_email', %(email)s::text,
+                   'attendee_phone', '+49 (30) 1234-567'),
+               'processed', %(contradictions)s::jsonb FROM p""",
+        {"uid": booking_uid, "name": name, "posted": posted_name or name, "phone": phone,
+         "email": posted_email or f"{booking_uid}@Example.com",
+         "contradictions": '[{"field": "attendee_name", "stored": "a", "posted": "b"}]' if contradicts else "[]"})
+
+
+@pytest.fixture(scope="module")
+def people(module_intake, staff_token):
+    """A client of a daemon that knows a few persons with names that are hard to search."""
+    intake = module_intake()
+    database = intake.database
+    database.query("DELETE FROM medical_questionnaire_submissions")
+    person(database, "turkish", "İBRAHİM IŞIK", phone="+905321234567")
+    person(database, "dotless", "Işıl Kaya")
+    person(database, "arabic", "محمد الأحمد")
+    person(database, "percent", "100% Real_Name \\o/")
+    person(database, "posted", "Stored Name", "Posted Other", posted_email="Posted@Example.com", contradicts=True)
+    person(database, "short", "Jo Li")
+    return intake.client(staff_token), database
+
+
+@pytest.mark.parametrize("text,found", [
+    ("ibrahim ışık", {"turkish"}), ("İbrahim", {"turkish"}), ("IŞIK", {"turkish"}), ("ışık", {"turkish"}),
+    ("isik", set()), ("Işıl", {"dotless"}), ("IŞIL", {"dotless"}), ("işıl", {"dotless"}),
+    ("محمد", {"arabic"}), ("الأحمد", {"arabic"}), ("مح", {"arabic"}), ("حم", set()),
+    ("100%", {"percent"}), ("%", set()), ("0%", set()), ("%%%", set()), ("real_name", {"percent"}), ("rea__name", set()),
+    ("\\o/", {"percent"}), ("\\\\\\", set()), ("al_n", {"percent"}), ("alxn", set()), ("' OR true --", set()),
+    ("stored name", {"posted"}), ("other", {"posted"}), ("posted@example.COM", {"posted"}),
+    ("posted@Example.com", {"posted"}), ("+49301234567", {"posted"}), ("0049 30 1234567", {"posted"}),
+    ("+905321234567", {"turkish"}), ("905321234567", {"turkish"}), ("+90 532 123 45 67", {"turkish"}),
+    ("532123", set()), ("TURKISH@example.com", {"turkish"}), ("turkish@example", set()), ("turkish", {"turkish"}),
+    ("urkis", set()), ("jo", {"short"}), ("Li", {"short"}), ("jo li", {"short"}), ("o l", {"short"}), ("o", {"posted"}),
+    ("  jo  ", {"short"}), ("j", {"short"}), ("x" * 254, set())])
+def test_what_a_text_finds(people, text, found):
+    assert {line["booking_uid"] for line in walk(people[0], q=text)} == found
+
+
+def test_a_patient_who_is_deleted_is_found_as_posted(intake, staff):
+    person(intake.database, "gone", "Known Before", "Posted Then")
+    intake.database.query("UPDATE patient_profiles SET deleted = true")
+    assert walk(staff, q="known before") == []
+    intake.database.query("""UPDATE medical_questionnaire_submissions SET patient_profile_id = NULL""")
+    assert [line["patient_name"] for line in walk(staff, q="posted then")] == ["Posted Then"]
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+                                  "'", '"', "{}", "{a,b}", "$1", "%' --", "\u0307", "ı̇", "a" * 255, "\\", "_", "@", "+",
+                                  "+000", "0" * 200, "\u202e", "\t\n"])
+@pytest.mark.parametrize("name", ["q", "flag", "questionnaire"])
+def test_no_text_breaks_the_list(people, name, text):
+    reply = people[0].list(**{name: text})
+    assert reply.status_code in (200, 400), reply.text
+
+
+def test_pages_meet_while_submissions_come(intake, staff):
+    rows = fill(intake.database, 60)
+    seen, cursor, number = [], None, 0
+    while True:
+        page = staff.list(limit=7, review="approved", **({"cursor": cursor} if cursor else {})).json()
+        seen += [line["booking_uid"] for line in page["submissions"]]
+        person(intake.database, f"late{number}", "Late Comer")
+        intake.database.query("UPDATE medical_questionnaire_submissions SET review_state = 'approved'"
+                              " WHERE booking_uid = %s", (f"late{number}",))
+        number += 1
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert number > 2
+    assert len(seen) == len(set(seen)) and set(seen) == left(rows, review="approved")
+
+
+def many(database, count):
+    """`count` submissions; every 50th is of a rare questionnaire, every 1000th of a Zoltan."""
+    database.query("""
+        WITH n AS (SELECT n, gen_random_uuid() AS u, gen_random_uuid() AS p FROM generate_series(1, %s) AS n),
+        u AS (INSERT INTO users (id, email) SELECT u, 'm' || n || '@example.com' FROM n RETURNING id),
+        p AS (INSERT INTO patient_profiles (id, user_id, name, email)
+              SELECT p, u, CASE WHEN n %% 1000 = 0 THEN 'Zoltan ' ELSE 'Mehmet ' END || 'Yılmaz', 'm' || n || '@example.com'
+              FROM n JOIN u ON u.id = n.u RETURNING id)
+        INSERT INTO medical_questionnaire_submissions (booking_uid, patient_profile_id, submission_data, status,
+               questionnaire_id, review_state, evaluation, created_at)
+        SELECT 'many' || n, p, '{}', CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'processed' END,
+               CASE WHEN n %% 50 = 0 THEN 'rare' ELSE 'usual' END, CASE WHEN n %% 7 = 0 THEN 'rejected' ELSE 'approved' END,
+               CASE WHEN n %% 11 = 0 THEN '{"scores": [], "flags": [{"link_id": "x", "text": "Common"}]}'::jsonb END,
+               now() - n * interval '1 minute'
+        FROM n JOIN p ON p.id = n.p""", (count,))
+
+
+@pytest.fixture(scope="module")
+def large(module_intake, staff_token):
+    """A daemon over 50,000 submissions, and its client; a test that stops it starts it again."""
+    intake = module_intake()
+    many(intake.database, 50_000)
+    intake.database.query("ANALYZE")
+    return intake, intake.client(staff_token)
+
+
+def sequential_scans(database):
+    return database.query("SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname IN"
+                          " ('medical_questionnaire_submissions', 'patient_profiles', 'users') ORDER BY relname")
+
+
+ASKED = ({}, {"status": "failed"}, {"status": "submitted"}, {"review": "rejected"}, {"review": "received"},
+         {"questionnaire": "rare"}, {"questionnaire": "none"}, {"flag": "Common"}, {"flag": "none"},
+         {"since": "2999-01-01"}, {"until": "1999-01-01"}, {"q": "zoltan"}, {"q": "mehmet"}, {"q": "nobody"},
+         {"q": "zo"}, {"q": "zz"}, {"q": "%%%"}, {"q": "m77@example.com"}, {"q": "+4930123456"}, {"q": "many77"},
+         {"q": "zoltan", "status": "failed"}, {"q": "zoltan", "flag": "Common"}, {"q": "mehmet", "flag": "none"},
+         {"flag": "Common", "review": "rejected"}, {"questionnaire": "rare", "review": "rejected"})
+
+
+def test_no_question_makes_the_database_read_a_whole_table(large):
+    intake, staff = large
+    intake.restart()  # what was counted until now is written down when its connections end
+    before = sequential_scans(intake.database)
+    for parameters in ASKED:
+        for _ in range(8):  # a plan of its own at first, a general one later
+            assert staff.list(**parameters).status_code == 200
+    intake.restart()
+    assert sequential_scans(intake.database) == before
+
+
+@pytest.mark.parametrize("parameters,count", [
+    ({"q": "zoltan"}, 50), ({"flag": "none"}, 0), ({"q": "zoltan", "status": "failed"}, 50),
+    ({"flag": "Common", "q": "zoltan"}, 4), ({"questionnaire": "rare"}, 1000), ({"q": "zo"}, 50)])
+def test_a_page_that_is_short_leads_on(large, parameters, count):
+    lines = walk(large[1], limit=200, **parameters)
+    assert len(lines) == len({line["id"] for line in lines}) == count
+
+
+def test_a_search_that_no_index_serves_goes_on_page_by_page(large):
+    page = large[1].list(q="%%%").json()
+    assert page["submissions"] == [] and page["next_cursor"] is not None
+    assert walk(large[1], q="%%%") == []

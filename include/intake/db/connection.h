@@ -40,13 +40,10 @@ struct connection_options {
 };
 
 /*
- * The setup of connections that run set-based statements over unnest() all day: planned once, by
- * the indexes; and durable.
+ * The setup of connections that run the same statements all day: planned once, by the indexes; and
+ * durable, because somebody is told of what they wrote.
  */
 extern const char connection_batch_setup[];
-
-/* The setup of connections whose writes are acknowledged to somebody: durable. */
-extern const char connection_durable_setup[];
 
 /* Parameters of a prepared statement, in libpq's parallel arrays. */
 struct parameters {

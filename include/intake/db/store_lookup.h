@@ -60,12 +60,20 @@ enum status lookup_submission_id(struct connection *connection, const struct aud
                                  struct err *err);
 void submission_record_finish(struct submission_record *record);
 
+/* What somebody looks for, in each of the ways in which it may be meant; NULL is none. */
+struct submission_search {
+    const char *booking_uid;
+    const char *email;
+    const char *phone; /* E.164 */
+    const char *name;  /* a part of it; one or two characters: the beginning of a word */
+};
+
 /* What a list is narrowed to; NULL and 0 are no limit. Times: microseconds since 1970. */
 struct submission_filter {
     const char *status;
-    int64_t since_us;   /* created at or after */
-    int64_t until_us;   /* created before */
-    const char *search; /* a booking UID, e-mail or phone as a whole, or a part of the name */
+    int64_t since_us; /* created at or after */
+    int64_t until_us; /* created before */
+    struct submission_search search;
     const char *questionnaire_id;
     const char *review_state;
     const char *flag;  /* the text of a flag, as a whole */
@@ -93,7 +101,9 @@ struct submission_line {
 /* Lines as they came from the database; they live as long as the page. */
 struct submission_page {
     int32_t count;
-    bool more; /* there is a next page */
+    bool more;       /* there is a next page; this one may be short all the same */
+    int64_t next_us; /* with next_id: the before_us and before_id of the next page */
+    char next_id[UUID_TEXT_SIZE];
     struct pg_result *result;
 };
 
@@ -105,8 +115,8 @@ void submission_page_line(const struct submission_page *page, int32_t index,
                           struct submission_line *ret_line);
 
 /*
- * The same rows, whole (submission_page_record), at most `filter->limit`; `more` tells that there
- * may be others. Audited row by row, as submission.export.
+ * The same rows, whole (submission_page_record), at most `filter->limit`. Audited row by row,
+ * as submission.export.
  */
 enum status lookup_export(struct connection *connection, const struct audit_actor *actor,
                           const struct submission_filter *filter, struct submission_page *ret_page,
@@ -115,9 +125,6 @@ enum status lookup_export(struct connection *connection, const struct audit_acto
 void submission_page_record(const struct submission_page *page, int32_t index,
                             struct submission_record *ret_record);
 
-/* How many rows the filter leaves, counted up to its limit. */
-enum status lookup_count(struct connection *connection, const struct submission_filter *filter,
-                         int64_t *ret_count, struct err *err);
 void submission_page_finish(struct submission_page *page);
 
 /*

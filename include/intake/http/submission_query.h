@@ -3,16 +3,22 @@
 #define INTAKE_HTTP_SUBMISSION_QUERY_H
 
 #include "intake/db/store_lookup.h"
+#include "intake/domain/contact.h"
 
 struct issues;
 struct request;
 
-enum { SUBMISSION_CURSOR_SIZE = 64 }; /* microseconds, "-", a UUID */
+enum {
+    SUBMISSION_CURSOR_SIZE = 64, /* microseconds, "-", a UUID */
+    SUBMISSION_SEARCH_MAX = 254, /* bytes of q */
+};
 
 /* Points into the request, and into itself: it is not copied. */
 struct submission_query {
     struct submission_filter filter;
     char cursor[SUBMISSION_CURSOR_SIZE];
+    char search[SUBMISSION_SEARCH_MAX + 1];
+    char phone[PHONE_SIZE];
 };
 
 /* What a route with these parameters names in its row. */
