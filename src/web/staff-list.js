@@ -18,6 +18,8 @@ let waiting = [];     // lines that have arrived while the reader was further do
 let cursor = null;
 let open = null;      // the booking whose record is open
 let running = null;   // the AbortController of the list that is being loaded
+let loaded = null;    // the filters of what is in the list
+let cleared = 0;      // counts the times that everything was taken out
 let say = () => {};
 
 function dayAsTime(value, days) {
@@ -108,6 +110,7 @@ export async function loadList() {
   at("list").setAttribute("aria-busy", "true");
   try {
     const query = filterQuery();
+    loaded = query.toString();
     query.set("limit", PAGE_ROWS);
     const page = await api.list(query, own.signal);
     rows = new Map();
@@ -219,10 +222,11 @@ async function fetchSince(since) {
 /** Looks for what was created since a time, and again until that is processed. */
 async function look(since, again = 0) {
   const before = running;
+  const clearedBefore = cleared;
   try {
     const lines = await fetchSince(since);
-    if (running || before) {
-      return; // the whole list is being loaded
+    if (running || before || cleared !== clearedBefore) {
+      return; // the whole list is being loaded, or nobody is signed in any more
     }
     arrive(lines);
     if (lines.some(line => line.status === "submitted") && again < SETTLE_MS.length) {
@@ -258,6 +262,7 @@ export async function refreshRow(uid, again = 0) {
 
 let earliest = null;
 let timer = null;
+let typing = null;
 
 /** An event of the stream: {booking_uid, revised, at}. Several at once are one look. */
 export function onSubmission(event) {
@@ -289,6 +294,8 @@ export function markOpen(uid) {
 /** Takes everything out that is about a patient. */
 export function clearList() {
   running?.abort();
+  clearTimeout(typing);
+  cleared++;
   rows = new Map();
   waiting = [];
   cursor = null;
@@ -332,20 +339,23 @@ export function startList(announce) {
   fillSelect(at("status"), STATUS);
   at("questionnaire").append(h("option", { value: "" }, "All"));
   fillQuestionnaires().catch(() => say("The list of questionnaires could not be loaded."));
-  let typing = null;
   const later = () => {
     clearTimeout(typing);
     typing = setTimeout(loadList, TYPING_MS);
   };
   at("q").addEventListener("input", later);
   at("flag").addEventListener("input", later);
-  ["review", "status", "questionnaire", "since", "until"].forEach(name => at(name).addEventListener("change", loadList));
-  at("filters").addEventListener("reset", () => setTimeout(loadList));
-  at("filters").addEventListener("submit", event => {
-    event.preventDefault();
+  at("filters").addEventListener("change", () => {
     clearTimeout(typing);
+    if (filterQuery().toString() !== loaded) { // a field that is left after a pause is in the list already
+      loadList();
+    }
+  });
+  at("clear-filters").addEventListener("click", () => {
+    at("filters").reset();
     loadList();
   });
+  at("filters").addEventListener("submit", event => event.preventDefault());
   at("more").addEventListener("click", loadMore);
   at("new-rows").addEventListener("click", () => {
     const fresh = takeWaiting();

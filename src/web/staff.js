@@ -205,7 +205,13 @@ async function begin() {
 
 startList(announce);
 startRecord({ announce, changed: refreshRow });
-onSignedOut(() => showSignIn(signedIn === null ? "" : "Your session has ended. Sign in to go on; what you typed is kept."));
+onSignedOut(() => {
+  if (signedIn !== null) {
+    showSignIn("Your session has ended. Sign in to go on; what you typed is kept.");
+  } else if (at("sign-in").hidden) {
+    showSignIn();
+  }
+});
 at("sign-in-form").addEventListener("submit", signIn);
 at("open-form").addEventListener("submit", openPasted);
 at("sign-out").addEventListener("click", signOut);
