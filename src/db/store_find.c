@@ -361,6 +361,29 @@ static enum status find_plain(struct find *find, bool grouped, struct found_keys
                 err);
 }
 
+/*
+ * Looks through the newest for the text alone, whatever else is asked for: whether `many` have it.
+ * Where nothing else is asked for, these keys may be all that were wanted.
+ */
+static enum status sound(struct find *find, const struct submission_filter *filter, bool grouped,
+                         struct found_keys *ret_keys, bool *ret_done, bool *ret_many,
+                         struct err *err)
+{
+    struct find text = *find; /* its texts are those of `find`, which outlives it */
+    const bool both = filter->search.name != NULL && filter->flag != NULL;
+    text.values[0] = NULL; /* status, review state, questionnaire */
+    text.values[1] = NULL;
+    text.values[2] = NULL;
+    text.values[3] = both ? NULL : filter->flag;
+    bool done = false;
+    const enum status status = look(&text, "find_in_stretch", PROBE_ROWS, ret_keys, &done, err);
+    if (status == STATUS_OK) {
+        *ret_many = ret_keys->count >= PROBE_HITS;
+        *ret_done = done && !grouped && !both;
+    }
+    return status;
+}
+
 /* What is looked for by a text: the newest are looked through, or the few that an index knows. */
 static enum status find_by_text(struct find *find, const struct submission_filter *filter,
                                 bool grouped, struct found_keys *ret_keys, struct err *err)
@@ -371,8 +394,7 @@ static enum status find_by_text(struct find *find, const struct submission_filte
     enum status status = STATUS_OK;
     /* A booking, an e-mail or a phone is of few: nobody need look through the newest. */
     if (!searches || filter->search.name != NULL) {
-        status = look(find, "find_in_stretch", PROBE_ROWS, ret_keys, &done, err);
-        many = status == STATUS_OK && ret_keys->count >= PROBE_HITS;
+        status = sound(find, filter, grouped, ret_keys, &done, &many, err);
     }
     if (status == STATUS_OK && !done && searches && !many) {
         status = look(find, "find_searched", CANDIDATES_MAX, ret_keys, &done, err);
