@@ -124,6 +124,7 @@ def test_what_makes_no_sense_is_400(shared_staff, query):
     assert reply.status_code == 400 and reply.json()["errors"]
 
 
+@pytest.mark.threaded
 def test_every_row_that_left_is_in_the_audit(intake, client, staff, tokens):
     fill(intake.database, 450)
     for form in ("csv", "ndjson"):
@@ -164,6 +165,7 @@ def begin(intake, token, query="format=ndjson"):
     return connection
 
 
+@pytest.mark.threaded
 def test_a_client_that_leaves_ends_it(intake, staff, staff_token):
     fill(intake.database, 20000)
     with begin(intake, staff_token):
@@ -216,6 +218,7 @@ def test_there_are_only_so_many_at_once(start_intake, staff_token):
     eventually(lambda: export(intake.client(staff_token), since="2100-01-01").status_code == 200)
 
 
+@pytest.mark.threaded
 def test_a_stop_does_not_wait_for_a_reader_who_sleeps(intake, staff_token):
     fill(intake.database, 20000)
     with begin(intake, staff_token):
