@@ -15,7 +15,7 @@ from intake_harness.client import RawConnection
 from intake_harness.daemon import ROOT, scrubbed_environment
 from intake_harness.waiting import eventually
 
-UNITS = ("intake.service", "intake.socket", "intake-migrate.service")
+UNITS = ("intake.service", "intake.socket", "intake-migrate.service", "intake-retention.service", "intake-retention.timer")
 EXPOSURE_MAX = 1.1
 
 
@@ -23,7 +23,7 @@ def unit(name):
     return os.path.join(ROOT, "systemd", name)
 
 
-@pytest.mark.parametrize("name", ["intake.service", "intake-migrate.service"])
+@pytest.mark.parametrize("name", ["intake.service", "intake-migrate.service", "intake-retention.service"])
 def test_the_sandbox_is_tight(name):
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit(name)],
                           capture_output=True, text=True, check=True)

@@ -144,9 +144,8 @@ enum status erasure_lock(struct connection *connection, const struct patient_sco
     return STATUS_OK;
 }
 
-/* A booking that had no submission gets the row that stands for it. */
-static enum status bury(struct connection *connection, const struct patient_scope *scope,
-                        struct err *err)
+enum status erasure_bury(struct connection *connection, const struct patient_scope *scope,
+                         struct err *err)
 {
     AUTO_RESULT PGresult *buried = NULL;
     AUTO_RESULT PGresult *taken = NULL;
@@ -164,7 +163,7 @@ enum status erasure_run(struct connection *connection, const struct patient_scop
                         struct erasure_report *ret_report, struct err *err)
 {
     struct erasure_report report = {0};
-    enum status status = bury(connection, scope, err);
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < ARRAY_LENGTH(steps); i++) {
         AUTO_RESULT PGresult *result = NULL;
         status = execute(connection, steps[i].name, scope, &result, err);

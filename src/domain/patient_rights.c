@@ -171,6 +171,9 @@ static enum status erase_once(struct connection *connection, const struct audit_
     }
     status = find_and_lock(connection, who, &found, &scope, several, err);
     if (status == STATUS_OK) {
+        status = erasure_bury(connection, &scope, err);
+    }
+    if (status == STATUS_OK) {
         status = erasure_run(connection, &scope, ret_report, err);
     }
     if (status == STATUS_OK && !dry_run && has_erased(ret_report)) {

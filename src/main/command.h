@@ -18,6 +18,7 @@ int cmd_link(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_patient(int argc, char **argv);
 int cmd_questionnaire(int argc, char **argv);
+int cmd_retention(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 

@@ -34,6 +34,7 @@ static const struct {
     {"token", cmd_token, "create, list and revoke tokens of staff and programs"},
     {"audit", cmd_audit, "verify the audit log, and list who has seen a booking"},
     {"patient", cmd_patient, "hand out or erase what is held about a person"},
+    {"retention", cmd_retention, "erase what is held longer than configured"},
     {"link", cmd_link, "print the link to a booking's questionnaire"},
     {"config", cmd_config, "print every configuration key with its default"},
     {"version", cmd_version, "print the version"},

@@ -78,6 +78,10 @@ struct config {
         long days;
     } drafts;
     struct {
+        long submission_days;
+        long revision_days;
+    } retention;
+    struct {
         long idle_minutes;
         long hours;
     } session;

@@ -34,9 +34,14 @@ enum status erasure_lock(struct connection *connection, const struct patient_sco
                          struct err *err);
 
 /*
- * Erases, in the transaction that locked. STATUS_RETRY when one of the bookings has become
- * somebody's since it was looked at: roll back and begin again.
+ * Gives a booking that had no submission the row that stands for it, in the transaction that
+ * locked. STATUS_RETRY when one of the bookings has become somebody's since it was looked at: roll
+ * back and begin again.
  */
+enum status erasure_bury(struct connection *connection, const struct patient_scope *scope,
+                         struct err *err);
+
+/* Erases, in that transaction. */
 enum status erasure_run(struct connection *connection, const struct patient_scope *scope,
                         struct erasure_report *ret_report, struct err *err);
 
