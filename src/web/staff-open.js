@@ -3,6 +3,7 @@
 import { api, definitionOf, Refused, SignedOut } from "./staff-api.js";
 import { button, h } from "./dom.js";
 import { recordOf } from "./staff-record.js";
+import { time } from "./staff-words.js";
 
 const SETTLE_MS = [1000, 2000, 4000, 8000, 16000];
 const STALE = "The patient has sent other answers since you opened this. They are shown now, and your comment is kept: please read them and save again.";
@@ -26,6 +27,7 @@ export function forgetDrafts() {
 /** Once. `with.announce(text)`; `with.changed(uid)`: its line in the list is old. */
 export function startRecord(callbacks) {
   handlers = callbacks;
+  addEventListener("beforeprint", () => at("printed-at")?.replaceChildren(` · printed ${time(new Date().toISOString())}`));
 }
 
 export function closeRecord() {

@@ -122,7 +122,7 @@ export function recordOf(data, actions) {
   const flagged = new Set((submission.evaluation?.flags ?? []).map(flag => flag.link_id));
   const title = definition?.title ?? submission.questionnaire.id ?? "";
   return h("article", { "aria-labelledby": "record-heading", "data-booking": submission.booking_uid },
-    h("p", { class: "print-only" }, `Booking ${submission.booking_uid} · printed ${time(new Date().toISOString())}`),
+    h("p", { class: "print-only" }, `Booking ${submission.booking_uid}`, h("span", { id: "printed-at" })),
     headCard(submission, title, actions),
     submission.patient_deleted ? h("p", { class: "notice warning" }, "The patient's record was deleted.") : null,
     failureNotice(submission, actions),

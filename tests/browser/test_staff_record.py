@@ -121,11 +121,12 @@ def test_what_a_patient_wrote_is_only_text(page):
 def test_paper_has_the_record_and_no_navigation(page):
     uid = post(page.intake, full())
     page.show(uid)
+    assert page.driver.print_page(), "a PDF"
     page.driver.intake.command("Emulation.setEmulatedMedia", media="print")
     hidden = page.script("""return [".bar", ".list-pane", "#review-form", ".skip", ".record-head .row"].filter(
         name => document.querySelector(name).checkVisibility())""")
     assert hidden == []
-    assert "Finasteride 1 mg since 2021" in page.text() and f"Booking {uid}" in page.text(".print-only")
+    assert "Finasteride 1 mg since 2021" in page.text() and f"Booking {uid} · printed " in page.text(".print-only")
     colour = page.script("return getComputedStyle(document.body).color + getComputedStyle(document.body).backgroundColor")
     assert colour == "rgb(0, 0, 0)rgb(255, 255, 255)"
 
