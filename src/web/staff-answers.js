@@ -118,7 +118,7 @@ function lines(form, item, scope, flagged) {
     return [];
   }
   if (!enabled(form, item, scope)) {
-    return item.isQuestion ? [line(item, h("dd", { class: "muted" }, "Not asked"), flagged, "not-asked")] : [];
+    return item.isQuestion || item.type === "group" ? [line(item, h("dd", { class: "muted" }, "Not asked"), flagged, "not-asked")] : [];
   }
   if (item.inner) {
     const rows = scope.values[item.linkId] ?? [];

@@ -18,6 +18,7 @@ export class Refused extends Error {
 }
 
 const signedOut = new EventTarget();
+let signIns = 0; // what was asked before the last one says nothing of the session that is
 
 /** Calls `listener` whenever a reply says that the session is over. */
 export function onSignedOut(listener) {
@@ -27,6 +28,7 @@ export function onSignedOut(listener) {
 /** The body of a reply of 2xx (null: none); throws one of the above. */
 export async function request(method, path, body, signal) {
   const limits = [AbortSignal.timeout(REQUEST_MS), ...(signal ? [signal] : [])];
+  const asked = signIns;
   let reply = null;
   let text = "";
   try {
@@ -45,7 +47,9 @@ export async function request(method, path, body, signal) {
   const isJson = reply.headers.get("Content-Type")?.includes("json");
   const content = isJson && text ? JSON.parse(text) : null;
   if (reply.status === 401 && !(method === "POST" && path === "/v1/session")) {
-    signedOut.dispatchEvent(new Event("signed-out"));
+    if (asked === signIns) {
+      signedOut.dispatchEvent(new Event("signed-out"));
+    }
     throw new SignedOut("You are signed out.");
   }
   if (!reply.ok) {
@@ -58,7 +62,11 @@ const record = uid => `/v1/submissions/${encodeURIComponent(uid)}`;
 
 export const api = {
   session: () => request("GET", "/v1/session"),
-  signIn: token => request("POST", "/v1/session", { token }),
+  signIn: async token => {
+    const session = await request("POST", "/v1/session", { token });
+    signIns++;
+    return session;
+  },
   signOut: () => request("DELETE", "/v1/session"),
   list: (query, signal) => request("GET", `/v1/submissions?${query}`, undefined, signal),
   submission: uid => request("GET", record(uid)),
