@@ -142,7 +142,6 @@ static const struct key keys[] = {
      36500, "Days after which intake retention run erases a submission; 0 keeps it."},
     {"retention", "revision_days", KEY_NUMBER, false, AT(retention, revision_days), "0", 0, 36500,
      "Days after which it deletes a revision that a later one replaced; 0 keeps it."},
-
     {"session", "idle_minutes", KEY_NUMBER, false, AT(session, idle_minutes), "30", 5, 1440,
      "Minutes without a request after which the staff page asks for the token again (one less, at\n"
      "# times: a use is noted once a minute)."},

@@ -104,7 +104,7 @@ enum status patient_rights_export(struct connection *connection, const struct au
                                   struct err *err)
 {
     AUTO_RESULT PGresult *found = NULL;
-    struct patient_scope scope;
+    struct patient_scope scope = {0};
     enum status status = run(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ", err);
     if (status != STATUS_OK) {
         return status;
@@ -133,7 +133,7 @@ static enum status find_and_lock(struct connection *connection, const char *who,
                                  struct strbuf *several, struct err *err)
 {
     AUTO_RESULT PGresult *before = NULL;
-    struct patient_scope scope;
+    struct patient_scope scope = {0};
     enum status status = find_one(connection, who, &before, &scope, several, err);
     if (status == STATUS_OK) {
         status = erasure_lock(connection, &scope, err);
@@ -164,7 +164,7 @@ static enum status erase_once(struct connection *connection, const struct audit_
                               struct strbuf *several, struct err *err)
 {
     AUTO_RESULT PGresult *found = NULL;
-    struct patient_scope scope;
+    struct patient_scope scope = {0};
     enum status status = run(connection, "BEGIN", err);
     if (status != STATUS_OK) {
         return status;
