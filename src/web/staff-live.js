@@ -4,6 +4,7 @@ import { api, SignedOut } from "./staff-api.js";
 
 const AGAIN_MS = 3000;
 const BACK_MS = 4000;
+const GRACE_MS = 4000; // the server ends a stream now and then, and the browser asks again by itself
 
 const at = id => document.getElementById(id);
 
@@ -11,6 +12,7 @@ let source = null;
 let timer = null;
 let lost = false;
 let fading = null;
+let grace = null;
 
 function show(state, words, banner) {
   at("live").dataset.state = state;
@@ -20,11 +22,9 @@ function show(state, words, banner) {
 }
 
 function onLost() {
-  if (!lost) {
-    lost = true;
-    clearTimeout(fading);
-    show("lost", "Not live", "The connection to Intake is lost. What you see may be old. Trying again…");
-  }
+  lost = true;
+  clearTimeout(fading);
+  show("lost", "Not live", "The connection to Intake is lost. What you see may be old. Trying again…");
 }
 
 /** Listens until stopLive(). `handlers`: submission(event), and back() after a time without a connection. */
@@ -33,6 +33,8 @@ export function startLive(handlers) {
   source = new EventSource("/v1/events");
   source.addEventListener("open", () => {
     const wasLost = lost;
+    clearTimeout(grace);
+    grace = null;
     lost = false;
     show("live", "Live", wasLost ? "The connection is back." : "");
     if (wasLost) {
@@ -43,15 +45,19 @@ export function startLive(handlers) {
   });
   source.addEventListener("submission", event => handlers.submission(JSON.parse(event.data)));
   source.addEventListener("error", () => {
-    onLost();
+    if (!lost) {
+      grace ??= setTimeout(onLost, GRACE_MS);
+    }
     if (source?.readyState === EventSource.CLOSED) { // it was refused: the browser does not try again
-      source = null;
-      timer = setTimeout(() => reopen(handlers), AGAIN_MS);
+      clearTimeout(grace);
+      onLost(); // what came meanwhile is not sent to another stream
+      reopen(handlers, source);
     }
   });
 }
 
-async function reopen(handlers) {
+/** Unless that was because the session is over, which the asking shows the sign-in for. */
+async function reopen(handlers, closed) {
   try {
     await api.session();
   } catch (error) {
@@ -59,10 +65,12 @@ async function reopen(handlers) {
       return;
     }
   }
-  startLive(handlers);
+  if (source === closed) {
+    timer = setTimeout(() => startLive(handlers), AGAIN_MS);
+  }
 }
 
-export function stopLive() {
+function stopLive() {
   clearTimeout(timer);
   source?.close();
   source = null;
@@ -73,5 +81,7 @@ export function forgetLive() {
   stopLive();
   lost = false;
   clearTimeout(fading);
+  clearTimeout(grace);
+  grace = null;
   show("waiting", "Connecting", "");
 }

@@ -12,6 +12,7 @@ const at = id => document.getElementById(id);
 let signedIn = null; // {name, role, expires_at}
 let lastName = null; // whose drafts are kept while somebody signs in again
 let listScroll = 0;
+let ending = null;   // the timer of the session's end at the latest
 
 function announce(text) {
   at("announce").textContent = "";
@@ -53,8 +54,17 @@ function route() {
   }
 }
 
+/** When the session ends at the latest, nothing of a patient stays on the screen. */
+function watchEnd(session) {
+  const TIMER_MAX_MS = 2 ** 31 - 1;
+  clearTimeout(ending);
+  ending = session.expires_at === null ? null : setTimeout(() => api.session().then(watchEnd, () => {}),
+    Math.min(Math.max(Date.parse(session.expires_at) - Date.now() + 1000, 1000), TIMER_MAX_MS));
+}
+
 function showSignIn(why = "") {
   signedIn = null;
+  clearTimeout(ending);
   forgetLive();
   at("confirm").close();
   closeRecord();
@@ -79,6 +89,7 @@ function showApp(session) {
   }
   signedIn = session;
   lastName = session.name;
+  watchEnd(session);
   at("who").textContent = session.name;
   at("sign-in").hidden = true;
   at("app").hidden = false;

@@ -173,3 +173,13 @@ def test_an_export_has_what_the_filters_leave(page, intake, downloads):
         page.script("document.getElementById('export').open = true")
         page.press(name)
         assert uids(downloaded(downloads, suffix)) == [wanted["booking_uid"]], name
+
+
+def test_a_stream_that_is_refused_ends_in_the_sign_in(page, intake):
+    """As when the session ended while nobody did anything on the page."""
+    body = full()
+    page.show(submit(intake, body)).wait_text("Live", "#live")
+    intake.database.query("UPDATE staff_sessions SET ended_at = now()")
+    intake.restart()
+    page.wait_text("Your session has ended.", "#sign-in-why")
+    assert body["attendee_name"] not in page.script("return document.documentElement.textContent")
