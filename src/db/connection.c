@@ -358,6 +358,18 @@ enum status connection_execute(struct connection *connection, const char *statem
     return sent(connection, was_sent, deadline_us, ret_result, err);
 }
 
+enum status connection_execute_checked(struct connection *connection, const char *statement,
+                                       const struct parameters *parameters, PGresult **ret_result,
+                                       struct err *err)
+{
+    const enum status status =
+        connection_execute(connection, statement, parameters, true, 0, ret_result, err);
+    if (status == STATUS_INVALID && err != NULL) {
+        err->status = STATUS_INTERNAL;
+    }
+    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
+}
+
 enum status connection_run(struct connection *connection, const char *sql, int64_t deadline_us,
                            PGresult **ret_result, struct err *err)
 {

@@ -96,19 +96,6 @@ enum status audit_list(struct connection *connection, const struct audit_actor *
     return status;
 }
 
-/* Runs a statement of which no value is the reader's fault: an audit row cannot be written, say. */
-static enum status execute(struct connection *connection, const char *statement,
-                           const struct parameters *parameters, PGresult **ret_result,
-                           struct err *err)
-{
-    const enum status status =
-        connection_execute(connection, statement, parameters, true, 0, ret_result, err);
-    if (status == STATUS_INVALID && err != NULL) {
-        err->status = STATUS_INTERNAL;
-    }
-    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
-}
-
 enum status audit_page(struct connection *connection, const struct audit_actor *actor,
                        const struct audit_page_filter *filter, struct audit_page *ret_page,
                        struct err *err)
@@ -123,7 +110,8 @@ enum status audit_page(struct connection *connection, const struct audit_actor *
                                   begins ? NULL : before_id, limit};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     PGresult *result = NULL;
-    const enum status status = execute(connection, "audit_page", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "audit_page", &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -154,7 +142,8 @@ enum status audit_watch(struct connection *connection, const struct audit_actor 
     const char *const values[] = {AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, "audit_watch", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "audit_watch", &parameters, &result, err);
     if (status == STATUS_OK) {
         *ret_newest_id = result_int8(result, 0, 0);
     }
@@ -171,7 +160,8 @@ enum status audit_changes(struct connection *connection, int64_t after_id,
     const char *const values[] = {after, limit};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     PGresult *result = NULL;
-    const enum status status = execute(connection, "audit_changes", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "audit_changes", &parameters, &result, err);
     if (status == STATUS_OK) {
         *ret_changes = (struct audit_changes){.result = result, .count = PQntuples(result)};
     }

@@ -112,26 +112,14 @@ static void read_record(const PGresult *result, struct draft_record *record)
     result_uuid(result, 0, 0, record->version);
 }
 
-/* Runs a statement. That the database refuses what was checked is never the caller's fault. */
-static enum status execute(struct connection *connection, const char *statement,
-                           const struct parameters *parameters, PGresult **ret_result,
-                           struct err *err)
-{
-    const enum status status =
-        connection_execute(connection, statement, parameters, true, 0, ret_result, err);
-    if (status == STATUS_INVALID && err != NULL) {
-        err->status = STATUS_INTERNAL;
-    }
-    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
-}
-
 enum status draft_find(struct connection *connection, const struct audit_actor *actor,
                        const char *booking_uid, struct draft_record *ret_record, struct err *err)
 {
     const char *const values[] = {booking_uid, AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, "draft_find", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "draft_find", &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -181,7 +169,8 @@ static enum status refuse_store(struct connection *connection, const char *booki
     const char *const values[] = {booking_uid};
     const struct parameters parameters = {.values = values, .count = 1};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, "draft_erased", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "draft_erased", &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -203,8 +192,8 @@ enum status draft_store(struct connection *connection, const struct draft_write 
                                   print_versions(condition, versions)};
     const struct parameters parameters = {.values = values, .count = replaces ? 5 : 4};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status =
-        execute(connection, replaces ? "draft_replace" : "draft_create", &parameters, &result, err);
+    const enum status status = connection_execute_checked(
+        connection, replaces ? "draft_replace" : "draft_create", &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -224,7 +213,8 @@ enum status draft_delete(struct connection *connection, const struct audit_actor
                                   AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, "draft_delete", &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, "draft_delete", &parameters, &result, err);
     if (status == STATUS_OK && PQntuples(result) == 0) {
         return err_set(err, STATUS_CONFLICT, "the draft is not the one that was expected");
     }

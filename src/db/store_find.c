@@ -302,17 +302,11 @@ static void find_init(struct find *find, struct connection *connection,
     memcpy(find->values, values, sizeof values);
 }
 
-/* That the database refuses a value is never the reader's fault. */
 static enum status run(struct find *find, const char *statement, int count, PGresult **ret_result,
                        struct err *err)
 {
     const struct parameters parameters = {.values = find->values, .count = count};
-    const enum status status =
-        connection_execute(find->connection, statement, &parameters, true, 0, ret_result, err);
-    if (status == STATUS_INVALID && err != NULL) {
-        err->status = STATUS_INTERNAL;
-    }
-    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
+    return connection_execute_checked(find->connection, statement, &parameters, ret_result, err);
 }
 
 /*

@@ -147,22 +147,6 @@ static void read_details(const PGresult *result, int row, struct submission_reco
     record->review = result_json(result, row, 25);
 }
 
-/*
- * Runs a statement. That the database refuses a value is never the reader's fault: an audit row
- * that cannot be written, say.
- */
-static enum status execute(struct connection *connection, const char *statement,
-                           const struct parameters *parameters, PGresult **ret_result,
-                           struct err *err)
-{
-    const enum status status =
-        connection_execute(connection, statement, parameters, true, 0, ret_result, err);
-    if (status == STATUS_INVALID && err != NULL) {
-        err->status = STATUS_INTERNAL;
-    }
-    return status == STATUS_INVALID ? STATUS_INTERNAL : status;
-}
-
 /* Runs a statement that takes a booking or an id, and an actor; NOT_FOUND without a row. */
 static enum status execute_for_one(struct connection *connection, const char *statement,
                                    const struct audit_actor *actor, const char *key,
@@ -171,7 +155,8 @@ static enum status execute_for_one(struct connection *connection, const char *st
     const char *const values[] = {key, AUDIT_VALUES(actor)};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = execute(connection, statement, &parameters, &result, err);
+    const enum status status =
+        connection_execute_checked(connection, statement, &parameters, &result, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -256,7 +241,7 @@ static enum status read_page(struct connection *connection, const char *statemen
         snprintf(ids + len, sizeof ids - len, "}");
         const char *const values[] = {ids, AUDIT_VALUES(actor)};
         const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
-        status = execute(connection, statement, &parameters, &page.result, err);
+        status = connection_execute_checked(connection, statement, &parameters, &page.result, err);
         page.count = status == STATUS_OK ? PQntuples(page.result) : 0;
     }
     if (status == STATUS_OK) {

@@ -148,18 +148,14 @@ static const struct statement statements[] = {
 
 const struct statement_list review_statements = {statements, ARRAY_LENGTH(statements)};
 
-/* That the database refuses a value, an audit row say, is never the caller's fault. */
+/* STATUS_NOT_FOUND without a row. */
 static enum status execute(struct connection *connection, const char *statement,
                            const struct parameters *parameters, PGresult **ret_result,
                            struct err *err)
 {
     AUTO_RESULT PGresult *result = NULL;
     const enum status status =
-        connection_execute(connection, statement, parameters, true, 0, &result, err);
-    if (status == STATUS_INVALID) {
-        err->status = STATUS_INTERNAL;
-        return STATUS_INTERNAL;
-    }
+        connection_execute_checked(connection, statement, parameters, &result, err);
     if (status == STATUS_OK && PQntuples(result) == 0) {
         return err_set(err, STATUS_NOT_FOUND, "there is no such submission");
     }

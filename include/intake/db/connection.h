@@ -92,6 +92,15 @@ enum status connection_execute(struct connection *connection, const char *statem
                                const struct parameters *parameters, bool binary,
                                int64_t deadline_us, PGresult **ret_result, struct err *err);
 
+/*
+ * The same, in binary format and without a deadline, for values that were checked already: what the
+ * database refuses is nobody's mistake but ours, STATUS_INTERNAL and not STATUS_INVALID (an audit
+ * row that cannot be written, say).
+ */
+enum status connection_execute_checked(struct connection *connection, const char *statement,
+                                       const struct parameters *parameters, PGresult **ret_result,
+                                       struct err *err);
+
 /* The same for plain SQL without parameters (BEGIN, COMMIT, DDL, several statements). */
 enum status connection_run(struct connection *connection, const char *sql, int64_t deadline_us,
                            PGresult **ret_result, struct err *err);
