@@ -18,10 +18,20 @@ static const char *token_of(struct request *request)
     return token;
 }
 
-bool booking_link_admits(struct request *request, const char *booking_uid)
+/* Whether the token is the booking's; it is noted for the audit. */
+static enum status check_token(struct request *request, const char *booking_uid, const char *token,
+                               struct err *err)
 {
     const char *secret = request->services->config->link.secret;
-    if (*secret == '\0') {
+    const enum status status =
+        link_check_token(secret, booking_uid, token, clock_wall_us() / 1000000, err);
+    request->has_link = status == STATUS_OK;
+    return status;
+}
+
+bool booking_link_admits(struct request *request, const char *booking_uid)
+{
+    if (*request->services->config->link.secret == '\0') {
         reply_problem(request, 404,
                       "There are no links to bookings here: no [link] secret is configured.");
         return false;
@@ -31,22 +41,22 @@ bool booking_link_admits(struct request *request, const char *booking_uid)
         return false;
     }
     struct err err = {0};
-    const int64_t now_s = clock_wall_us() / 1000000;
-    if (link_check_token(secret, booking_uid, token, now_s, &err) != STATUS_OK) {
+    if (check_token(request, booking_uid, token, &err) != STATUS_OK) {
         reply_problem(request, 403, err.message);
         return false;
     }
-    request->has_link = true;
     return true;
 }
 
 bool booking_link_admits_submission(struct request *request, const char *booking_uid)
 {
+    const bool is_known = booking_uid != NULL && *booking_uid != '\0';
     if (!text_equal(request->services->config->link.submissions, "required")) {
+        const char *token = request_header(request, "X-Intake-Link");
+        if (is_known && token != NULL && *request->services->config->link.secret != '\0') {
+            (void)check_token(request, booking_uid, token, NULL); /* not needed, but noted */
+        }
         return true;
     }
-    if (booking_uid == NULL || *booking_uid == '\0') {
-        return token_of(request) != NULL;
-    }
-    return booking_link_admits(request, booking_uid);
+    return is_known ? booking_link_admits(request, booking_uid) : token_of(request) != NULL;
 }

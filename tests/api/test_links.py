@@ -170,3 +170,15 @@ def test_a_fhir_response_needs_its_bookings_link_too(strict_client):
         reply = strict_client.request("POST", "/fhir/QuestionnaireResponse", json=response, headers=header)
         assert reply.status_code == code, reply.text
         assert reply.json()["resourceType"] == "OperationOutcome" or code == 201
+
+
+def test_the_audit_tells_who_showed_the_link(start_intake):
+    """Also where it is not demanded; one that is not good changes nothing."""
+    intake = start_intake(OPTIONS)
+    good, bad = minimal(), minimal()
+    for body, link in ((good, good), (bad, good)):
+        headers = link_header(link["booking_uid"])
+        assert intake.client().submit(body, headers=headers).status_code == 201
+    actors = {row["booking_uid"]: row["actor"] for row in intake.database.query(
+        "SELECT booking_uid, actor FROM audit_log WHERE action = 'submission.create'")}
+    assert actors == {good["booking_uid"]: "link", bad["booking_uid"]: "public"}
