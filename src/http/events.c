@@ -243,6 +243,18 @@ static void skip_look(struct executor_job *job, const struct err *err)
     end_look(events);
 }
 
+/* Looks once more, unless the end has come; the mutex is held. */
+static void look_and_wait(struct events *events)
+{
+    events->looked = false;
+    events->job = (struct executor_job){.run = look, .refuse = skip_look};
+    /* With the mutex, so that nothing is handed over after events_end(). */
+    const bool looking = !events->stopping && executor_submit(events->executor, &events->job);
+    while (looking && !events->looked) {
+        pthread_cond_wait(&events->changed, &events->mutex);
+    }
+}
+
 static void *run_thread(void *arg)
 {
     struct events *events = arg;
@@ -252,14 +264,7 @@ static void *run_thread(void *arg)
         while (!events->listened && !events->stopping) {
             pthread_cond_wait(&events->changed, &events->mutex);
         }
-        events->looked = false;
-        pthread_mutex_unlock(&events->mutex);
-        events->job = (struct executor_job){.run = look, .refuse = skip_look};
-        const bool looking = executor_submit(events->executor, &events->job);
-        pthread_mutex_lock(&events->mutex);
-        while (looking && !events->looked) {
-            pthread_cond_wait(&events->changed, &events->mutex);
-        }
+        look_and_wait(events);
         pthread_mutex_unlock(&events->mutex);
         deliver_all(events);
         pthread_mutex_lock(&events->mutex);
@@ -267,7 +272,6 @@ static void *run_thread(void *arg)
         stopping = events->stopping;
         pthread_mutex_unlock(&events->mutex);
     }
-    deliver_all(events);
     return NULL;
 }
 
@@ -293,13 +297,10 @@ enum status events_create(struct executor *executor, struct events **ret_events,
 void events_end(struct events *events)
 {
     pthread_mutex_lock(&events->mutex);
-    const bool first = !events->stopping;
     events->stopping = true;
     pthread_cond_broadcast(&events->changed);
     pthread_mutex_unlock(&events->mutex);
-    if (first) {
-        pthread_join(events->thread, NULL);
-    }
+    deliver_all(events);
 }
 
 void events_destroy(struct events *events)
@@ -308,6 +309,7 @@ void events_destroy(struct events *events)
         return;
     }
     events_end(events);
+    pthread_join(events->thread, NULL);
     pthread_cond_destroy(&events->changed);
     pthread_mutex_destroy(&events->mutex);
     free(events);

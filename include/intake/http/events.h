@@ -19,10 +19,13 @@ struct submission_change;
 /* Starts the thread; `executor` outlives events_end(). The caller's (events_destroy). */
 enum status events_create(struct executor *executor, struct events **ret_events, struct err *err);
 
-/* Ends every stream, and each that begins from now on. Before the executor's end; main thread. */
+/*
+ * Ends every stream, and each that begins from now on; waits for nothing. Before the executor's end;
+ * main thread.
+ */
 void events_end(struct events *events);
 
-/* When no request is left that listens. NULL is accepted. */
+/* After the executor's end, and when no request is left that listens. NULL is accepted. */
 void events_destroy(struct events *events);
 
 /* Appends one event. */
