@@ -20,8 +20,8 @@ struct submission_change;
 enum status events_create(struct executor *executor, struct events **ret_events, struct err *err);
 
 /*
- * Ends every stream, and each that begins from now on; waits for nothing. Before the executor's end;
- * main thread.
+ * Ends every stream, and each that begins from now on; waits for nothing. Before the executor's
+ * end; main thread.
  */
 void events_end(struct events *events);
 
