@@ -78,12 +78,12 @@ static int write_file(const char *path, const struct strbuf *text)
     if (fd >= 0) {
         done = close(fd) == 0 && done;
         done = done && rename(temporary.data, path) == 0;
-        if (!done) {
-            (void)unlink(temporary.data);
-        }
     }
     if (!done) {
-        perror("intake: the file could not be written");
+        perror("intake: the file could not be written"); /* before errno is another call's */
+        if (fd >= 0) {
+            (void)unlink(temporary.data);
+        }
         return EXIT_UNUSABLE;
     }
     return EXIT_DONE;
