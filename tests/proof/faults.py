@@ -1,4 +1,7 @@
-"""Faults under load: what was acknowledged is there, once, and in order; and everything recovers."""
+"""Faults under load: what was acknowledged is there, once, and in order; and everything recovers.
+
+Where this file sleeps, that is how long the fault itself lasts; what comes of it is waited for as an event.
+"""
 
 import os
 import random
