@@ -313,13 +313,19 @@ static bool take_verdict(struct request *request, enum status status, const char
     return true;
 }
 
+/* Whether this keeps an idle session from ending: not what a page asks with nobody there. */
+static bool is_use(const struct request *request)
+{
+    return !request->route->passive && request_header(request, "X-Intake-Unattended") == NULL;
+}
+
 static bool find_by_session(struct request *request, struct connection *connection)
 {
     struct err err = {0};
     bool was_known = false;
     const enum status status = session_authenticate(
         connection, request->session, request->services->config->session.idle_minutes,
-        !request->route->passive, &request->caller, &was_known, &err);
+        is_use(request), &request->caller, &was_known, &err);
     const bool found = take_verdict(request, status, request->session, was_known, &err);
     if (status == STATUS_DENIED) {
         reply_no_session(request);

@@ -28,6 +28,6 @@ void cors_allow_preflight(struct request *request, const char *methods)
     reply_header(request, "Access-Control-Allow-Methods", "%s", methods);
     reply_header(request, "Access-Control-Allow-Headers",
                  "Authorization, Content-Type, If-Match, If-None-Match, X-Intake-Link, "
-                 "X-Intake-Reason");
+                 "X-Intake-Reason, X-Intake-Unattended");
     reply_header(request, "Access-Control-Max-Age", "%d", PREFLIGHT_SECONDS);
 }

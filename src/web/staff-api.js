@@ -2,6 +2,9 @@
 
 const REQUEST_MS = 30000;
 
+/** What the page asks by itself, with nobody there: it does not keep the session from ending. */
+export const UNATTENDED = { unattended: true };
+
 /** Nothing was answered. */
 export class Offline extends Error {}
 
@@ -26,7 +29,7 @@ export function onSignedOut(listener) {
 }
 
 /** The body of a reply of 2xx (null: none); throws one of the above. */
-export async function request(method, path, body, signal) {
+export async function request(method, path, { body, signal, unattended } = {}) {
   const limits = [AbortSignal.timeout(REQUEST_MS), ...(signal ? [signal] : [])];
   const asked = signIns;
   let reply = null;
@@ -34,7 +37,11 @@ export async function request(method, path, body, signal) {
   try {
     reply = await fetch(path, {
       method, cache: path.startsWith("/v1/questionnaires") ? "default" : "no-store", credentials: "same-origin",
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(unattended ? { "X-Intake-Unattended": "true" } : {}),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.any(limits),
     });
     text = await reply.text();
@@ -63,16 +70,16 @@ const record = uid => `/v1/submissions/${encodeURIComponent(uid)}`;
 export const api = {
   session: () => request("GET", "/v1/session"),
   signIn: async token => {
-    const session = await request("POST", "/v1/session", { token });
+    const session = await request("POST", "/v1/session", { body: { token } });
     signIns++;
     return session;
   },
   signOut: () => request("DELETE", "/v1/session"),
-  list: (query, signal) => request("GET", `/v1/submissions?${query}`, undefined, signal),
-  submission: uid => request("GET", record(uid)),
+  list: (query, how) => request("GET", `/v1/submissions?${query}`, how),
+  submission: (uid, how) => request("GET", record(uid), how),
   history: uid => request("GET", `${record(uid)}/history`),
-  review: (uid, body) => request("PUT", `${record(uid)}/review`, body),
-  decide: (uid, field, body) => request("PUT", `${record(uid)}/contradictions/${encodeURIComponent(field)}`, body),
+  review: (uid, body) => request("PUT", `${record(uid)}/review`, { body }),
+  decide: (uid, field, body) => request("PUT", `${record(uid)}/contradictions/${encodeURIComponent(field)}`, { body }),
   retry: uid => request("POST", `${record(uid)}/retry`),
   questionnaires: () => request("GET", "/v1/questionnaires"),
 };

@@ -1,6 +1,6 @@
 // The list beside the record: filters, search, more by the cursor, and rows that arrive while it is open.
 
-import { api, Offline, Refused, SignedOut } from "./staff-api.js";
+import { api, Offline, Refused, SignedOut, UNATTENDED } from "./staff-api.js";
 import { h } from "./dom.js";
 import { count, REVIEW, shortTime, STATUS, time } from "./staff-words.js";
 
@@ -104,7 +104,7 @@ function showProblem(error) {
 }
 
 /** Loads the list anew by the filters as they stand. */
-export async function loadList() {
+export async function loadList(how = {}) {
   running?.abort();
   const own = running = new AbortController();
   at("list").setAttribute("aria-busy", "true");
@@ -112,7 +112,7 @@ export async function loadList() {
     const query = filterQuery();
     loaded = query.toString();
     query.set("limit", PAGE_ROWS);
-    const page = await api.list(query, own.signal);
+    const page = await api.list(query, { ...how, signal: own.signal });
     rows = new Map();
     waiting = [];
     cursor = page.next_cursor;
@@ -216,7 +216,7 @@ async function fetchSince(since) {
   const own = query.get("since");
   query.set("since", own && own > since ? own : since);
   query.set("limit", 200);
-  return (await api.list(query)).submissions;
+  return (await api.list(query, UNATTENDED)).submissions;
 }
 
 /** Looks for what was created since a time, and again until that is processed. */
@@ -245,7 +245,7 @@ export async function refreshRow(uid, again = 0) {
     return;
   }
   try {
-    const page = await api.list(new URLSearchParams({ q: uid, limit: 5 }));
+    const page = await api.list(new URLSearchParams({ q: uid, limit: 5 }), UNATTENDED);
     const line = page.submissions.find(each => each.booking_uid === uid);
     if (line && rows.has(line.id)) {
       replaceRow(line);
@@ -277,6 +277,14 @@ export function onSubmission(event) {
     timer = earliest = null;
     look(from);
   }, ARRIVAL_MS);
+}
+
+/** Looks for what came while no stream was open, for less than the time after which that is told. */
+export function lookAgain() {
+  const [newest] = rows.values();
+  if (newest) {
+    onSubmission({ revised: false, at: newest.line.created_at });
+  }
 }
 
 /** Marks the line of the record that is open; null: none. */
@@ -341,7 +349,7 @@ export function startList(announce) {
   fillQuestionnaires().catch(() => say("The list of questionnaires could not be loaded."));
   const later = () => {
     clearTimeout(typing);
-    typing = setTimeout(loadList, TYPING_MS);
+    typing = setTimeout(() => loadList(), TYPING_MS);
   };
   at("q").addEventListener("input", later);
   at("flag").addEventListener("input", later);

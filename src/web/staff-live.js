@@ -27,12 +27,18 @@ function onLost() {
   show("lost", "Not live", "The connection to Intake is lost. What you see may be old. Trying again…");
 }
 
-/** Listens until stopLive(). `handlers`: submission(event), and back() after a time without a connection. */
+/**
+ * Listens until stopLive(). `handlers`: submission(event), again() when the stream was opened anew, and
+ * back() instead when it was lost for so long that the page said so.
+ */
 export function startLive(handlers) {
   stopLive();
   source = new EventSource("/v1/events");
+  let opened = false;
   source.addEventListener("open", () => {
     const wasLost = lost;
+    const again = opened;
+    opened = true;
     clearTimeout(grace);
     grace = null;
     lost = false;
@@ -41,6 +47,8 @@ export function startLive(handlers) {
       clearTimeout(fading);
       fading = setTimeout(() => show("live", "Live", ""), BACK_MS);
       handlers.back();
+    } else if (again) {
+      handlers.again();
     }
   });
   source.addEventListener("submission", event => handlers.submission(JSON.parse(event.data)));

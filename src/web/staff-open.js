@@ -1,6 +1,6 @@
 // The record that is open: loading it, and what staff do with it.
 
-import { api, definitionOf, Refused, SignedOut } from "./staff-api.js";
+import { api, definitionOf, Refused, SignedOut, UNATTENDED } from "./staff-api.js";
 import { button, h } from "./dom.js";
 import { recordOf } from "./staff-record.js";
 import { time } from "./staff-words.js";
@@ -111,7 +111,7 @@ function settleLater(step) {
   const uid = wanted;
   settle = setTimeout(async () => {
     try {
-      const now = await api.submission(uid);
+      const now = await api.submission(uid, UNATTENDED);
       if (wanted !== uid) {
         return;
       }
@@ -152,7 +152,7 @@ export async function checkRecord() {
     return;
   }
   try {
-    const now = await api.submission(uid);
+    const now = await api.submission(uid, UNATTENDED);
     if (shown && wanted === uid && now.revision !== shown.submission.revision) {
       onRevised(uid);
     }

@@ -1,7 +1,7 @@
 // The staff page: who is signed in, and which view the address names.
 
-import { api, Offline, onSignedOut, Refused, SignedOut } from "./staff-api.js";
-import { clearList, loadList, markOpen, onSubmission, refreshRow, startList } from "./staff-list.js";
+import { api, Offline, onSignedOut, Refused, SignedOut, UNATTENDED } from "./staff-api.js";
+import { clearList, loadList, lookAgain, markOpen, onSubmission, refreshRow, startList } from "./staff-list.js";
 import { forgetLive, startLive } from "./staff-live.js";
 import { checkRecord, closeRecord, forgetDrafts, isOpen, onRevised, openRecord, startRecord } from "./staff-open.js";
 
@@ -106,8 +106,12 @@ function showApp(session) {
         onRevised(event.booking_uid);
       }
     },
+    again: () => {
+      lookAgain();
+      checkRecord();
+    },
     back: () => {
-      loadList();
+      loadList(UNATTENDED);
       checkRecord();
     },
   });

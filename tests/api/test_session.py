@@ -221,6 +221,8 @@ def test_what_a_page_asks_by_itself_is_no_use(intake, page):
         with page.get(path, stream=True) as reply:
             assert reply.status_code == 200
         assert intake.database.value(written) == before, path
+    assert page.get("/v1/submissions", headers={"X-Intake-Unattended": "true"}).status_code == 200
+    assert intake.database.value(written) == before, "what was fetched because of an event"
     assert page.get("/v1/submissions").status_code == 200
     assert intake.database.value(written) > before
 

@@ -108,6 +108,19 @@ def test_a_new_submission_appears_without_reloading(signed_in):
     signed_in.wait_list([uid]).wait_text("1 new submission.", "#announce")
 
 
+def test_an_unattended_page_does_not_keep_its_session(signed_in):
+    """Not even where every submission makes it fetch the list."""
+    signed_in.wait_text("Live", "#live")
+    database, seen = signed_in.intake.database, "SELECT last_seen_at FROM staff_sessions"
+    database.query("UPDATE staff_sessions SET last_seen_at = now() - interval '20 minutes'")
+    before = database.value(seen)
+    uid, = submit(signed_in.intake, full())
+    signed_in.wait_list([uid])
+    assert database.value(seen) == before
+    signed_in.script(f"location.hash = '#/submission/{uid}'")
+    eventually(lambda: database.value(seen) > before, what="the record that was opened counts")
+
+
 def test_what_arrives_does_not_move_what_is_read(page, staff_token):
     uids = submit(page.intake, *[minimal() for _ in range(20)])[::-1]
     page.sign_in(staff_token).wait_list(uids).wait_text("Live", "#live")
