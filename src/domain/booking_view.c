@@ -46,8 +46,10 @@ static void put_submission(struct strbuf *out, const struct submission_record *r
 }
 
 void booking_print(const char *booking_uid, const struct submission_record *record,
-                   const struct questionnaire *standard, struct strbuf *out)
+                   const struct questionnaire *standard, int64_t link_expires_s, struct strbuf *out)
 {
+    char editable_until[RFC3339_SIZE];
+    clock_rfc3339(link_expires_s * 1000000, editable_until);
     strbuf_puts(out, "{\"booking_uid\":");
     strbuf_json_string(out, booking_uid, strlen(booking_uid));
     if (record != NULL) {
@@ -56,8 +58,7 @@ void booking_print(const char *booking_uid, const struct submission_record *reco
         put_questionnaire(out, view_of(standard != NULL ? questionnaire_id(standard) : ""),
                           view_of(standard != NULL ? questionnaire_version(standard) : ""));
     }
-    /* No program that writes appointments says which booking one belongs to. */
-    strbuf_puts(out, ",\"consultation_at\":null,\"submission\":");
+    strbuf_printf(out, ",\"editable_until\":\"%s\",\"submission\":", editable_until);
     if (record != NULL) {
         put_submission(out, record);
     } else {

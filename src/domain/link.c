@@ -61,7 +61,7 @@ void link_print_token(const char *secret, const char *booking_uid, int64_t expir
 }
 
 enum status link_check_token(const char *secret, const char *booking_uid, const char *token,
-                             int64_t now_s, struct err *err)
+                             int64_t now_s, int64_t *ret_expires_s, struct err *err)
 {
     static const char denied[] = "This link does not belong to this booking.";
     char expiry[EXPIRY_DIGITS_MAX + 1] = {0};
@@ -81,6 +81,7 @@ enum status link_check_token(const char *secret, const char *booking_uid, const 
     if (expires_s <= now_s) { /* only the holder of a link that was good learns this */
         return err_set(err, STATUS_DENIED, "This link has expired; please ask for a new one.");
     }
+    *ret_expires_s = expires_s;
     return STATUS_OK;
 }
 

@@ -18,15 +18,13 @@ static const char *token_of(struct request *request)
     return token;
 }
 
-/* Whether the token is the booking's; it is noted for the audit. */
+/* Whether the token is the booking's; until when is noted, for the audit too. */
 static enum status check_token(struct request *request, const char *booking_uid, const char *token,
                                struct err *err)
 {
     const char *secret = request->services->config->link.secret;
-    const enum status status =
-        link_check_token(secret, booking_uid, token, clock_wall_us() / 1000000, err);
-    request->has_link = status == STATUS_OK;
-    return status;
+    return link_check_token(secret, booking_uid, token, clock_wall_us() / 1000000,
+                            &request->link_expires_s, err);
 }
 
 bool booking_link_admits(struct request *request, const char *booking_uid)

@@ -23,7 +23,7 @@ enum handled handle_booking_get(struct request *request, struct connection *conn
         submission_service_questionnaires(request->services->submissions);
     struct strbuf body = {0};
     booking_print(booking_uid, status == STATUS_OK ? &record : NULL, questionnaire_set_default(set),
-                  &body);
+                  request->link_expires_s, &body);
     reply_json(request, 200, &body);
     if (status == STATUS_OK) {
         submission_record_finish(&record);

@@ -73,7 +73,7 @@ void request_attach(struct request *request, void *attachment, void (*destroy)(v
 struct audit_actor request_actor(const struct request *request)
 {
     const bool has_token = *request->caller.token_id != '\0';
-    const char *nameless = request->has_link ? "link" : "public";
+    const char *nameless = request->link_expires_s > 0 ? "link" : "public";
     return (struct audit_actor){
         .token_id = has_token ? request->caller.token_id : NULL,
         .name = has_token ? request->caller.name : nameless,

@@ -267,8 +267,7 @@ function showWaiting() {
 }
 
 function until() {
-  const { consultation_at: consultation } = page.booking;
-  const ends = consultation ? Date.parse(consultation) : Number(page.api.token.split(".")[0]) * 1000;
+  const ends = Date.parse(page.booking.editable_until);
   return ends > Date.now() ? ends : null;
 }
 

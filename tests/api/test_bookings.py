@@ -23,8 +23,14 @@ def test_before_anything_is_sent_it_says_what_is_asked(client, database):
     assert reply.status_code == 200 and reply.headers["Cache-Control"] == "no-store"
     assert reply.json() == {
         "booking_uid": booking_uid, "questionnaire": {"id": "hair-transplant", "version": "1.0.0"},
-        "consultation_at": None, "submission": None}
+        "editable_until": reply.json()["editable_until"], "submission": None}
     assert database.query("SELECT * FROM audit_log WHERE booking_uid = %s", (booking_uid,)) == []
+
+
+def test_it_says_until_when_it_can_be_corrected(client):
+    """For a booking's mail that is until the consultation."""
+    reply = view(client, fresh_booking(), expires=4102477200)
+    assert reply.json()["editable_until"] == "2100-01-01T09:00:00.000000Z"
 
 
 def test_what_was_sent_comes_back_as_it_was_posted(client, database):

@@ -45,12 +45,17 @@ def test_intake_link_prints_a_link_that_works(binary, shared_client):
     assert drafts.put({}).status_code == 201 and drafts.get().status_code == 200
     link = intake_link(binary, "--days", "2", booking_uid, INTAKE_LINK_SECRET=SECRET)
     assert abs(int(re.search(r"t=([0-9]+)\.", link)[1]) - time.time() - 2 * 86400) < 60
+    link = intake_link(binary, "--until", "2100-01-01T12:00:00+03:00", booking_uid, INTAKE_LINK_SECRET=SECRET)
+    assert int(re.search(r"t=([0-9]+)\.", link)[1]) == 4102477200
 
 
 def test_intake_link_refuses_what_makes_no_link(binary):
     assert "secret" in intake_link(binary, "bk", code=2)
     assert "booking" in intake_link(binary, "{bookingUid}", code=2, INTAKE_LINK_SECRET=SECRET)
-    for arguments in ([], ["a", "b"], ["--days", "0", "a"], ["--days", "x", "a"]):
+    for arguments in ([], ["a", "b"], ["--days", "0", "a"], ["--days", "x", "a"],
+                      ["--until", "tomorrow", "a"], ["--until", "2100-01-01", "a"],
+                      ["--until", "2000-01-01T12:00:00Z", "a"],
+                      ["--until", "2100-01-01T12:00:00Z", "--days", "2", "a"]):
         assert "usage" in intake_link(binary, *arguments, code=2, INTAKE_LINK_SECRET=SECRET)
 
 

@@ -12,8 +12,9 @@ static const int64_t expiry_s = 1800000000;
 static enum status check(const char *booking_uid, const char *token, int64_t now_s)
 {
     struct err err = {0};
-    const enum status status = link_check_token(secret, booking_uid, token, now_s, &err);
-    assert_true(status == STATUS_OK || *err.message != '\0');
+    int64_t until_s = 0;
+    const enum status status = link_check_token(secret, booking_uid, token, now_s, &until_s, &err);
+    assert_true(status == STATUS_OK ? until_s == expiry_s : *err.message != '\0' && until_s == 0);
     return status;
 }
 
@@ -36,8 +37,9 @@ static void test_token_is_good_for_its_booking_until_it_expires(void **state)
     assert_int_equal(check("bk_1", token, expiry_s), STATUS_DENIED);
     assert_int_equal(check("bk_2", token, 0), STATUS_DENIED);
     assert_int_equal(check("", token, 0), STATUS_DENIED);
+    int64_t until_s = 0;
     assert_int_equal(
-        link_check_token("another secret, which is long enough", "bk_1", token, 0, NULL),
+        link_check_token("another secret, which is long enough", "bk_1", token, 0, &until_s, NULL),
         STATUS_DENIED);
 }
 

@@ -32,11 +32,12 @@ void link_print_token(const char *secret, const char *booking_uid, int64_t expir
                       char ret_token[static LINK_TOKEN_SIZE]);
 
 /*
- * Whether `token` is that of this booking and not over at `now_s`. STATUS_DENIED otherwise, with a
- * sentence for the caller; how long that takes tells nothing about the secret.
+ * Whether `token` is that of this booking and not over at `now_s`, and when it will be, in seconds
+ * since 1970. STATUS_DENIED otherwise, with a sentence for the caller; how long that takes tells
+ * nothing about the secret.
  */
 enum status link_check_token(const char *secret, const char *booking_uid, const char *token,
-                             int64_t now_s, struct err *err);
+                             int64_t now_s, int64_t *ret_expires_s, struct err *err);
 
 /* Appends the link as the booking's mail carries it: `<base_url>/q/<booking_uid>?t=<token>`. */
 void link_print(const char *base_url, const char *booking_uid, const char *token,

@@ -50,7 +50,7 @@ struct request {
     char client_text[CLIENT_ADDRESS_SIZE]; /* the same as text, "" where there is none */
     const char *reason;                    /* X-Intake-Reason: why this is done; or NULL */
     struct staff_caller caller;            /* of a guarded route */
-    bool has_link;                         /* showed the booking's link, which was right */
+    int64_t link_expires_s;                /* showed the booking's link; 0: none that is good */
 
     /* What handlers write, with the functions of reply.h. */
     struct reply reply;
