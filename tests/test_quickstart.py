@@ -94,6 +94,8 @@ def test_a_newcomer_gets_from_nothing_to_a_stored_and_found_submission(quickstar
         settings = [connection.execute(f"SHOW {name}").fetchone()[0]
                     for name in ("fsync", "synchronous_commit", "full_page_writes", "listen_addresses")]
         assert settings == ["on", "on", "on", ""]
+    wal = os.listdir(os.path.join(quickstart.data, "postgres", "pg_wal"))
+    assert len([name for name in wal if len(name) == 24]) > 30, "no commit waits for a new file of WAL"
     postmaster, daemon, token = quickstart.postmaster(), int(quickstart.read("intake.pid")), quickstart.read("staff-token")
     assert quickstart.stop() == 0
     assert not alive(postmaster) and not alive(daemon)
