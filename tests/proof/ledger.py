@@ -10,6 +10,7 @@ import http.client
 import json
 import random
 import threading
+import time
 import uuid
 
 # What a client cannot know the outcome of: it posts the same again.
@@ -43,6 +44,7 @@ class Ledger:
         self.ports, self.cut_share = list(ports), cut_share
         self.bookings, self.faults = [], []
         self.outcomes = collections.Counter()
+        self._last_at, self._longest = time.monotonic(), 0.0  # of the acknowledgements
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._changed = threading.Condition(self._lock)
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
@@ -62,6 +64,12 @@ class Ledger:
     def acknowledged(self):
         return self.outcomes["acknowledged"]
 
+    def longest_silence(self):
+        """The longest time without an acknowledgement, in seconds, since this was asked last."""
+        with self._lock:
+            longest, self._longest = self._longest, 0.0
+        return longest
+
     def wait_for_more(self, count, timeout=60):
         with self._changed:
             goal = self.acknowledged() + count
@@ -71,6 +79,9 @@ class Ledger:
     def _note(self, outcome):
         with self._changed:
             self.outcomes[outcome] += 1
+            if outcome == "acknowledged":
+                now = time.monotonic()
+                self._longest, self._last_at = max(self._longest, now - self._last_at), now
             self._changed.notify_all()
 
     def _run(self):

@@ -1,0 +1,186 @@
+"""Failover under load: what was acknowledged is on the primary that is left, once, and in order.
+
+Where this file sleeps, that is how long the fault itself lasts; what comes of it is waited for as an event.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from intake_harness.daemon import Intake, run_command  # noqa: E402
+from intake_harness.waiting import eventually  # noqa: E402
+from ha.machines import TIMES, Site, fetch  # noqa: E402
+from proof.ledger import Ledger, compare  # noqa: E402
+from proof.stage import Table, default_binary, is_ready, seconds_until  # noqa: E402
+
+READY_WITHIN_S = 2.0
+CLIENTS = 4
+OPTIONS = {"worker.poll_ms": 500, "worker.lease_ms": 5000, "log.level": "info"}
+
+
+class Watch:
+    """Looks at standbys from before a fault on, to see the moment that one of them is the primary."""
+
+    def __init__(self, machines):
+        self._connections = [machine.connect() for machine in machines]
+
+    def wait(self, timeout=60):
+        eventually(lambda: any(not connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
+                               for connection in self._connections), timeout, "a new primary")
+        for connection in self._connections:
+            connection.close()
+
+
+def seconds_until_ready(daemons):
+    begun = time.monotonic()
+    for daemon in daemons:
+        seconds_until(lambda d=daemon: is_ready(d), 20)
+    return time.monotonic() - begun
+
+
+def kill_primary(site, daemons):
+    leader = site.leader()
+    watch = Watch([machine for machine in site.machines if machine is not leader])
+    leader.kill()
+    watch.wait()
+    ready = seconds_until_ready(daemons)
+    yield ready
+    leader.start()
+
+
+def switch_over(site, daemons):
+    leader, (candidate, _) = site.leader(), site.standbys()
+    watch = Watch([candidate])
+    status, _ = fetch(leader.rest_port, "/switchover", {"leader": leader.name, "candidate": candidate.name}, 60)
+    watch.wait()
+    yield seconds_until_ready(daemons)
+    assert status == 200, f"the switchover was answered {status}"
+
+
+def freeze_leader(site, daemons):
+    """For longer than its leadership lasts; it returns as one that does not know what happened."""
+    leader = site.leader()
+    watch = Watch([machine for machine in site.machines if machine is not leader])
+    leader.signal(signal.SIGSTOP)
+    watch.wait()
+    ready = seconds_until_ready(daemons)
+    yield ready
+    leader.signal(signal.SIGCONT)
+
+
+def cut_synchronous(site, daemons):
+    """The standby that commits wait for, silent and not gone, as behind a broken network."""
+    synchronous, _ = site.standbys()
+    synchronous.signal(signal.SIGSTOP)
+    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
+    yield None
+    synchronous.signal(signal.SIGCONT)
+
+
+def kill_synchronous(site, daemons):
+    synchronous, _ = site.standbys()
+    synchronous.kill()
+    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
+    yield None
+    synchronous.start()
+
+
+# name: (what it is in the table, the fault: a generator that yields once, while the fault lasts)
+FAULTS = {
+    "kill": ("kill -9 of the primary's PostgreSQL and Patroni", kill_primary),
+    "switchover": ("switchover", switch_over),
+    "freeze": ("the primary's PostgreSQL and Patroni frozen, and back", freeze_leader),
+    "cut": ("the synchronous replica silent, and back", cut_synchronous),
+    "kill-replica": ("kill -9 of the synchronous replica", kill_synchronous),
+}
+FULL_TIMES = 10
+
+
+def inject_once(site, daemons, inject):
+    """(the ledger, seconds until ready or None, the longest time without an acknowledgement)."""
+    book = Ledger([site.haproxy_port], clients=CLIENTS).start()
+    book.wait_for_more(50)
+    book.longest_silence()
+    fault = inject(site, daemons)
+    ready = next(fault)
+    book.wait_for_more(20)
+    next(fault, None)
+    site.wait_healthy()
+    book.wait_for_more(20)
+    book.stop()
+    return book, ready, book.longest_silence()
+
+
+def prove_fault(site, table, daemons, name, times):
+    what, inject = FAULTS[name]
+    acknowledged, wrong, silences, readies = 0, [], [], []
+    for _ in range(times):
+        site.wait_healthy()
+        book, ready, silence = inject_once(site, daemons, inject)
+        wrong += compare(book, site.database)
+        acknowledged += book.acknowledged()
+        silences.append(silence)
+        readies += [ready] if ready is not None else []
+        site.database.query("TRUNCATE users, medical_questionnaire_submissions CASCADE")
+    table.add(f"{what}, {times} times", f"{acknowledged} acknowledged, {len(wrong)} missing, doubled or wrong", "0",
+              not wrong)
+    for line in wrong[:5]:
+        print(f"    {line}")
+    table.add("  the longest time without an acknowledgement", f"{max(silences):.1f} s", "reported", True)
+    if readies:
+        table.add("  ready again after there was a primary, at most", f"{max(readies):.2f} s",
+                  f"{READY_WITHIN_S:.0f} s", max(readies) < READY_WITHIN_S)
+
+
+def prove(binary, table, names, times, patience):
+    directory = tempfile.mkdtemp(prefix="intake-had-", dir="/tmp")
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory)
+        site = stack.enter_context(Site(patience))
+        for arguments in (("migrate", "up"), ("migrate", "grant", "--role", "intake_daemon")):
+            done = run_command(binary, *arguments, conninfo=site.database.conninfo)
+            assert done.returncode == 0, done.stderr
+        daemons = [Intake(binary, site.database, directory, OPTIONS) for _ in range(2)]
+        for daemon in daemons:
+            stack.callback(lambda d=daemon: d.kill() if d.running() else None)
+            daemon.start()
+        site.start_haproxy(daemons)
+        for name in names:
+            prove_fault(site, table, daemons, name, times)
+
+
+def end(*_):
+    """As Ctrl-C does: by way of what cleans up."""
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/ha/run", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="each fault once")
+    parser.add_argument("--ttl", type=int, default=TIMES["ttl"], help="Patroni's, in seconds (default: %(default)s)")
+    parser.add_argument("--intake", default=default_binary(), metavar="BINARY", help="default: that of build")
+    parser.add_argument("faults", nargs="*", help="some of: " + ", ".join(FAULTS))
+    arguments = parser.parse_args()
+    unknown = set(arguments.faults) - set(FAULTS)
+    if unknown:
+        parser.error(f"there is no fault {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, end)
+    table = Table()
+    try:
+        prove(os.path.abspath(arguments.intake), table, arguments.faults or list(FAULTS),
+              1 if arguments.short else FULL_TIMES, {**TIMES, "ttl": arguments.ttl})
+    except KeyboardInterrupt:
+        sys.exit(130)
+    table.print()
+    sys.exit(1 if table.failures() else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Several machines on one: three etcd, three PostgreSQL under Patroni, and HAProxy, as the README sets them up.
+
+The configuration files are this directory's, which the README points to; only ports and directories are
+put into them, and times that a test can wait for.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+import psutil
+import psycopg
+from psycopg.rows import dict_row
+
+from intake_harness.daemon import free_port
+from intake_harness.postgres import Database, newest_bin, unprivileged_prefix
+from intake_harness.waiting import eventually
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ADDRESS, NETWORK = "127.0.0.1", "127.0.0.0/8"
+NAMES = ("a", "b", "c")
+# What a test can wait for; Patroni's documentation asks for a ttl of 20 at least in earnest.
+TIMES = {"ttl": 5, "loop_wait": 1, "retry_timeout": 2}
+
+
+def fetch(port, path, body=None, timeout=2):
+    """(status, JSON or None) of one request to Patroni; (0, None) when nobody answers."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{ADDRESS}:{port}{path}", data)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as reply:
+            text = reply.read()
+            return reply.status, json.loads(text) if text.startswith(b"{") else None
+    except urllib.error.HTTPError as error:
+        return error.code, None
+    except (OSError, ValueError):
+        return 0, None
+
+
+def descendants(pid):
+    """The process and all that it started, parents first."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent] + parent.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def signal_all(pids, number):
+    """Parents first and until nobody new is found, since a process may start another meanwhile."""
+    seen = set()
+    while True:
+        fresh = [process for pid in pids for process in descendants(pid) if process.pid not in seen]
+        if not fresh:
+            return
+        for process in fresh:
+            seen.add(process.pid)
+            try:
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                pass
+
+
+class Machine:
+    """One PostgreSQL and its Patroni."""
+
+    def __init__(self, site, name):
+        self.site, self.name = site, name
+        self.port, self.rest_port = free_port(), free_port()
+        self.directory = site.make_directory(name)
+        self.config = site.fill("patroni.yml", self.directory, {
+            "name": name, "directory": self.directory, "postgresql_port": self.port, "rest_port": self.rest_port,
+            "etcd_hosts": site.etcd_hosts, "postgresql_bin": newest_bin(), "watchdog": "off"})
+        self.process = None
+
+    def start(self):
+        self.process = self.site.launch(["patroni", self.config], f"{self.name}/patroni.log")
+
+    def postmaster(self):
+        try:
+            with open(os.path.join(self.directory, "postgresql", "postmaster.pid"), encoding="ascii") as file:
+                pid = int(file.readline())
+            return pid if self.directory in " ".join(psutil.Process(pid).cmdline()) else None
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+
+    def signal(self, number):
+        """To Patroni, PostgreSQL, and all their processes."""
+        postmaster = self.postmaster()
+        signal_all([self.process.pid] + ([postmaster] if postmaster else []), number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        eventually(lambda: self.postmaster() is None, what="the postmaster's end")
+
+    def connect(self, database="postgres"):
+        conninfo = f"host={ADDRESS} port={self.port} user=postgres password={self.site.password} dbname={database}"
+        return psycopg.connect(conninfo, autocommit=True, connect_timeout=2)
+
+
+class Site:
+    """Use as a context: everything runs and is healthy inside, and is gone afterwards."""
+
+    def __init__(self, times):
+        self.times = times
+        self.password = secrets.token_hex(16)
+        self._prefix, self._user = unprivileged_prefix()
+        # Short, for the sockets' paths; below /tmp, where an unprivileged user may be.
+        self.directory = tempfile.mkdtemp(prefix="intake-ha-", dir="/tmp")
+        self._own(self.directory)
+        self._processes = []
+        self.machines = []
+        self.haproxy_port = free_port()
+
+    def __enter__(self):
+        try:
+            self._start_etcd()
+            self.machines = [Machine(self, name) for name in NAMES]
+            self.machines[0].start()
+            eventually(lambda: self.leader() is self.machines[0], 60, "the first primary")
+            for machine in self.machines[1:]:
+                machine.start()
+            self.wait_healthy()
+            self._create_database()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for machine in self.machines:
+            if machine.process is not None:
+                machine.kill()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.directory)
+
+    def _own(self, path):
+        if self._user is not None:
+            os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
+    def make_directory(self, name):
+        path = os.path.join(self.directory, name)
+        os.mkdir(path, 0o700)
+        self._own(path)
+        return path
+
+    def fill(self, template, directory, values):
+        """The file of that name, with its ${…} filled in; its path."""
+        values = {**self.times, "address": ADDRESS, "network": NETWORK, "password": self.password, **values}
+        with open(os.path.join(HERE, template), encoding="utf-8") as file:
+            text = re.sub(r"\$\{(\w+)\}", lambda found: str(values[found.group(1)]), file.read())
+        path = os.path.join(directory, template)
+        with open(path, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+        self._own(path)
+        return path
+
+    def launch(self, command, log):
+        """In a session of its own: a terminal's Ctrl-C is ours to pass on; gone when we are."""
+        environment = {"PATH": os.environ["PATH"], "HOME": self.directory, "LANG": "C.UTF-8"}
+        with open(os.path.join(self.directory, log), "ab") as output:
+            process = subprocess.Popen([*self._prefix, "setpriv", "--pdeathsig", "TERM", "--", *command],
+                                       cwd=self.directory, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=output, start_new_session=True)
+        self._processes.append(process)
+        return process
+
+    def _start_etcd(self):
+        ports = {name: (free_port(), free_port()) for name in NAMES}
+        self.etcd_hosts = ",".join(f"{ADDRESS}:{client}" for client, _ in ports.values())
+        peers = ",".join(f"{name}=http://{ADDRESS}:{peer}" for name, (_, peer) in ports.items())
+        for name, (client, peer) in ports.items():
+            directory = self.make_directory(f"etcd-{name}")
+            config = self.fill("etcd.yml", directory, {"name": name, "directory": directory, "client_port": client,
+                                                       "peer_port": peer, "peers": peers})
+            self.launch(["etcd", "--config-file", config], f"etcd-{name}/etcd.log")
+        for client, _ in ports.values():
+            eventually(lambda port=client: fetch(port, "/health")[0] == 200, 30, "etcd")
+
+    def start_haproxy(self, daemons):
+        addresses = {f"daemon_{name}": f"{ADDRESS}:{daemon.port}" for name, daemon in zip(NAMES, daemons)}
+        config = self.fill("haproxy.cfg", self.directory, {"haproxy_port": self.haproxy_port, **addresses})
+        self.launch(["/usr/sbin/haproxy", "-db", "-f", config], "haproxy.log")
+        eventually(lambda: fetch(self.haproxy_port, "/health/ready")[0] == 200, 20, "HAProxy")
+
+    def _create_database(self):
+        script = self.fill("roles.sql", self.directory, {})
+        done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo("postgres"), "-f", script],
+                              text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        self.database = Database(self, "intake")
+
+    def conninfo(self, database, user="postgres"):
+        """As the daemons have it: all three, and whichever of them takes writes."""
+        hosts = ",".join([ADDRESS] * len(NAMES))
+        ports = ",".join(str(machine.port) for machine in self.machines)
+        return (f"host={hosts} port={ports} target_session_attrs=read-write dbname={database}"
+                f" user={user} password={self.password}")
+
+    def connect(self, database, user="postgres"):
+        return psycopg.connect(self.conninfo(database, user), autocommit=True, row_factory=dict_row, connect_timeout=2)
+
+    def leader(self):
+        """Whoever says that it is the primary."""
+        return next((machine for machine in self.machines if machine.process is not None
+                     and fetch(machine.rest_port, "/primary")[0] == 200), None)
+
+    def members(self):
+        """{name: member} as Patroni on any machine has it."""
+        for machine in self.machines:
+            status, cluster = fetch(machine.rest_port, "/cluster") if machine.process else (0, None)
+            if status == 200 and cluster is not None:
+                return {member["name"]: member for member in cluster["members"]}
+        return {}
+
+    def standbys(self):
+        """(the synchronous one, the others)."""
+        members = self.members()
+        roles = {machine: members.get(machine.name, {}).get("role") for machine in self.machines}
+        synchronous = [machine for machine, role in roles.items() if role == "sync_standby"]
+        others = [machine for machine, role in roles.items() if role == "replica"]
+        return synchronous[0] if synchronous else None, others
+
+    def is_healthy(self):
+        """One primary, one synchronous standby, one more, all streaming the same history."""
+        members = self.members().values()
+        return (sorted(member["role"] for member in members) == ["leader", "replica", "sync_standby"]
+                and all(member["state"] in ("running", "streaming") for member in members)
+                and len({member.get("timeline") for member in members}) == 1)
+
+    def wait_healthy(self, timeout=120):
+        eventually(self.is_healthy, timeout, "three healthy PostgreSQL")
