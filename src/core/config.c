@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <ini.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +27,7 @@ struct key {
     const char *meaning;
 };
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name cannot stand in parentheses */
 #define AT(section, member) .offset = offsetof(struct config, section.member)
 
 static const struct key keys[] = {
@@ -179,9 +179,9 @@ static bool is_section(const char *section)
     return false;
 }
 
-static void *member(const struct key *key, const struct config *config)
+static void *member(const struct key *key, struct config *config)
 {
-    return (void *)((uintptr_t)config + key->offset);
+    return (char *)config + key->offset;
 }
 
 static enum status set_text(char **text, const char *value, struct err *err)
@@ -402,8 +402,8 @@ const char *config_needs_restart(const struct config *old, const struct config *
 {
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
         const struct key *key = &keys[i];
-        const void *a = member(key, old);
-        const void *b = member(key, fresh);
+        const void *a = (const char *)old + key->offset;
+        const void *b = (const char *)fresh + key->offset;
         bool same = true;
         switch (key->type) {
         case KEY_NUMBER:

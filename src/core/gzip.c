@@ -2,8 +2,8 @@
 #include "intake/core/gzip.h"
 
 #include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
+#define ZLIB_CONST /* what is compressed is not written to */
 #include <zlib.h>
 
 enum {
@@ -13,7 +13,7 @@ enum {
 
 bool gzip_compress(const void *data, size_t len, char **ret_gzip, size_t *ret_len)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len};
+    z_stream stream = {.next_in = data, .avail_in = (uInt)len};
     if (len > UINT_MAX / 2 || deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, WINDOW_BITS,
                                            MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
         return false;

@@ -84,14 +84,10 @@ enum status json_parse(const char *data, size_t len, json_t **ret_root, struct e
     return STATUS_OK;
 }
 
-enum status json_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *ret_len,
-                           struct err *err)
+/* What is in a descriptor that was opened for reading `path`. */
+static enum status read_descriptor(int fd, const char *path, size_t max_bytes, char **ret_data,
+                                   size_t *ret_len, struct err *err)
 {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID, "%s: %s", path,
-                       strerror(errno));
-    }
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         return err_set(err, STATUS_INVALID, "%s: not a regular file", path);
@@ -124,6 +120,19 @@ enum status json_read_file(const char *path, size_t max_bytes, char **ret_data, 
     return STATUS_OK;
 }
 
+enum status json_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *ret_len,
+                           struct err *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID, "%s: %s", path,
+                       strerror(errno));
+    }
+    const enum status status = read_descriptor(fd, path, max_bytes, ret_data, ret_len, err);
+    (void)close(fd);
+    return status;
+}
+
 enum status json_parse_file(const char *path, size_t max_bytes, json_t **ret_root, struct err *err)
 {
     AUTO_FREE char *data = NULL;
@@ -132,6 +141,7 @@ enum status json_parse_file(const char *path, size_t max_bytes, json_t **ret_roo
     if (status != STATUS_OK) {
         return status;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
     status = json_parse(data, len, ret_root, err);
     return status == STATUS_OK ? status : err_prefix(err, "%s", path);
 }

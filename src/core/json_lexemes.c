@@ -42,8 +42,7 @@ static bool collect(const json_t *value, struct json_lexemes *lexemes)
         }
     }
     if (json_is_object(value)) {
-        /* jansson's iterator wants a mutable object and does not change it. */
-        json_t *object = (json_t *)(uintptr_t)value;
+        json_t *object = json_readable(value);
         for (void *at = json_object_iter(object); at != NULL;
              at = json_object_iter_next(object, at)) {
             if (!collect(json_object_iter_value(at), lexemes)) {
@@ -154,7 +153,7 @@ static void print_real(double value, struct strbuf *out)
 static void print_object(const json_t *value, const struct json_lexemes *lexemes,
                          struct strbuf *out)
 {
-    json_t *object = (json_t *)(uintptr_t)value;
+    json_t *object = json_readable(value);
     bool first = true;
     strbuf_putc(out, '{');
     for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {

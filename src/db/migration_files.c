@@ -107,6 +107,7 @@ enum status migration_files_load(struct migration **ret_migrations, size_t *ret_
     }
     for (size_t i = 0; i < count; i++) {
         if (migrations[i].up == NULL || (i > 0 && migrations[i].down == NULL)) {
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
             return err_set(err, STATUS_INTERNAL, "migration %03zu: a file is missing", i);
         }
     }

@@ -48,7 +48,7 @@ int64_t result_timestamp(const PGresult *result, int row, int column)
 void result_uuid(const PGresult *result, int row, int column, char ret_text[static UUID_TEXT_SIZE])
 {
     ret_text[0] = '\0';
-    uuid_t uuid;
+    uuid_t uuid = {0};
     if (PQgetlength(result, row, column) == (int)sizeof uuid) {
         memcpy(uuid, PQgetvalue(result, row, column), sizeof uuid);
         uuid_unparse_lower(uuid, ret_text);

@@ -206,6 +206,7 @@ enum status sql_units_split(const char *sql, size_t length, struct sql_unit **re
         struct sql_unit unit = {0};
         const enum status status = next_unit(&scanner, &unit, err);
         if (status != STATUS_OK) {
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
             return status;
         }
         if (unit.length == 0) {

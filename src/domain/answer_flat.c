@@ -1,6 +1,7 @@
 /* The reader of the flat form (questionnaire.h says what that is). */
 #include <string.h>
 
+#include "intake/core/json.h"
 #include "intake/domain/answer_tree.h"
 #include "intake/domain/envelope_fields.h"
 
@@ -52,7 +53,7 @@ static void read_strays(struct answer_tree *tree, uint32_t node, const struct sc
         return;
     }
     const bool wrapper = tree->nodes[node].kind == NODE_ANSWER;
-    json_t *object = (json_t *)(uintptr_t)scope->object;
+    json_t *object = json_readable(scope->object);
     for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at);
         const uint32_t item = questionnaire_item(tree->questionnaire, key, strlen(key));

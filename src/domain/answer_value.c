@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/core/json.h"
 #include "intake/domain/unit.h"
 
 static const char *const type_names[] = {
@@ -44,7 +45,7 @@ const json_t *value_member(const json_t *object, const char *prefix, enum value_
     const size_t length = strlen(prefix);
     const json_t *found = NULL;
     size_t count = 0;
-    json_t *members = (json_t *)(uintptr_t)object;
+    json_t *members = json_readable(object);
     for (void *at = json_object_iter(members); at != NULL;
          at = json_object_iter_next(members, at)) {
         const char *key = json_object_iter_key(at);
@@ -269,7 +270,7 @@ bool value_equal(const struct answer_value *a, const struct answer_value *b)
     case VALUE_QUANTITY:
         return quantity_compare(&a->quantity, &b->quantity, &order) && order == 0;
     case VALUE_ATTACHMENT:
-        return json_equal((json_t *)(uintptr_t)a->json, (json_t *)(uintptr_t)b->json) == 1;
+        return json_equal(json_readable(a->json), json_readable(b->json)) == 1;
     case VALUE_NONE:
     case VALUE_DECIMAL:
     case VALUE_INTEGER:

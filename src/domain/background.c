@@ -2,8 +2,8 @@
 #include "intake/domain/background.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "intake/core/json.h"
 #include "intake/domain/answer_tree.h"
 
 static json_t *object_or_new(json_t *object)
@@ -68,7 +68,7 @@ static int remove_withdrawn(struct background *background, const json_t *wrote,
     int failed = 0;
     const char *link_id;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)wrote, link_id, value)
+    json_object_foreach(json_readable(wrote), link_id, value)
     {
         if (json_object_get(answers, link_id) == NULL && is_own(background, link_id, wrote)) {
             failed |= remove_answer(background, link_id);
@@ -85,7 +85,7 @@ enum status background_merge(struct background *background, const char *booking_
     int failed = remove_withdrawn(background, wrote, answers);
     const char *link_id;
     json_t *posted;
-    json_object_foreach((json_t *)(uintptr_t)answers, link_id, posted)
+    json_object_foreach(json_readable(answers), link_id, posted)
     {
         json_t *stored = json_object_get(background->data, link_id);
         const bool own = is_own(background, link_id, wrote);

@@ -19,7 +19,8 @@ static void put_text(struct strbuf *out, struct view text)
 
 static struct view view_of(const char *text)
 {
-    return *text == '\0' ? (struct view){0} : (struct view){text, strlen(text)};
+    const size_t len = strlen(text);
+    return (struct view){len > 0 ? text : NULL, len};
 }
 
 static void put_questionnaire(struct strbuf *out, struct view id, struct view version)

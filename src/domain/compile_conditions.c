@@ -208,6 +208,7 @@ enum status compile_order(struct compile *compile, struct err *err)
     questionnaire->order = calloc(items, sizeof *questionnaire->order);
     if (waiting == NULL || first == NULL || targets == NULL || fill == NULL ||
         questionnaire->order == NULL) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
         return err_no_memory(err);
     }
     struct graph graph = {.waiting = waiting, .first = first, .targets = targets};

@@ -40,7 +40,7 @@ static bool add_columns(json_t *columns, const json_t *items)
 {
     size_t index;
     json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)items, index, item)
+    json_array_foreach(items, index, item)
     {
         const char *link_id = json_string_value(json_object_get(item, "linkId"));
         const json_int_t number = (json_int_t)json_object_size(columns);
@@ -187,7 +187,7 @@ static void take_members(const struct walk *walk, const json_t *object)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    json_object_foreach(json_readable(object), name, value)
     {
         take_member(walk, name, value);
     }
@@ -252,7 +252,7 @@ static void take_member(const struct walk *walk, const char *name, const json_t 
         }
         return;
     }
-    json_array_foreach((json_t *)(uintptr_t)value, index, element)
+    json_array_foreach(value, index, element)
     {
         if (cell != NULL) {
             take_answer(walk, element, cell);

@@ -18,7 +18,7 @@ static enum status check_contact(const json_t *root, const char *booking_uid,
                                  struct err *err)
 {
     static const char field[] = "booking_uid";
-    json_auto_t *envelope = json_copy((json_t *)(uintptr_t)root);
+    json_auto_t *envelope = json_copy(json_readable(root));
     const json_t *posted = json_object_get(root, field);
     if (posted == NULL || json_is_unanswered(posted)) {
         (void)json_object_set_new(envelope, field, json_string(booking_uid));

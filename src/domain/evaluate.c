@@ -261,6 +261,7 @@ enum status questionnaire_evaluate(const struct questionnaire *questionnaire, co
     struct evaluation evaluation = {.derived_age = -1};
     AUTO_FREE struct tally *tallies = calloc(questionnaire->items_count, sizeof *tallies);
     struct evaluator state = {.tree = &tree, .tallies = tallies, .evaluation = &evaluation};
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
     status = tallies == NULL ? err_no_memory(err) : evaluate(&state, err);
     answer_tree_finish(&tree);
     if (status != STATUS_OK) {

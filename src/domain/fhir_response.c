@@ -63,7 +63,7 @@ static bool has_modifier(const json_t *json)
         }
         return false;
     }
-    json_object_foreach((json_t *)(uintptr_t)json, name, value)
+    json_object_foreach(json_readable(json), name, value)
     {
         if (strcmp(name, "modifierExtension") == 0 || strcmp(name, "implicitRules") == 0 ||
             has_modifier(value)) {

@@ -24,7 +24,7 @@ static bool is_error(enum issue_severity severity)
 void issues_finish(struct issues *issues)
 {
     for (size_t i = 0; i < issues->count; i++) {
-        free((void *)(size_t)issues->items[i].field); /* the block of all three texts */
+        free(issues->items[i].texts);
     }
     free(issues->items);
     *issues = (struct issues){0};
@@ -93,6 +93,7 @@ static void add(struct issues *issues, enum issue_severity severity, const char 
         .field = block,
         .path = block + field_size,
         .message = block + field_size + path_size,
+        .texts = block,
     };
 }
 

@@ -236,7 +236,7 @@ static char *print_keys(const json_t *object)
     json_auto_t *keys = json_array();
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach(json_readable(object), key, value)
     {
         if (json_array_append_new(keys, json_string(key)) != 0) {
             return NULL;

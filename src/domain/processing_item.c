@@ -1,7 +1,6 @@
 /* One claimed submission: parsed, checked, and its verdict. */
 #include "processing_item.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +44,7 @@ static enum status collect_answers(struct processing_item *item, const json_t *b
     item->answers = json_object();
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)body, name, value)
+    json_object_foreach(json_readable(body), name, value)
     {
         if (!json_is_unanswered(value) && !envelope_field_is(name) &&
             json_object_set(item->answers, name, value) != 0) {

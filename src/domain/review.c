@@ -74,7 +74,7 @@ static void refuse_unknown(const json_t *body, const char *const *known, struct 
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)body, name, value)
+    json_object_foreach(json_readable(body), name, value)
     {
         size_t i = 0;
         while (known[i] != NULL && strcmp(known[i], name) != 0) {
@@ -171,7 +171,7 @@ static void put_revision(const json_t *revision, const struct json_lexemes *lexe
     json_t *value;
     strbuf_puts(out, "{\"answers\":");
     submission_print_answers(json_object_get(revision, "data"), lexemes, out);
-    json_object_foreach((json_t *)(uintptr_t)revision, name, value)
+    json_object_foreach(json_readable(revision), name, value)
     {
         if (strcmp(name, "data") != 0) {
             strbuf_printf(out, ",\"%s\":", name);

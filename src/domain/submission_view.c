@@ -106,7 +106,7 @@ void submission_print_answers(const json_t *body, const struct json_lexemes *lex
     bool first = true;
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)body, name, value)
+    json_object_foreach(json_readable(body), name, value)
     {
         if (!envelope_field_is(name) && !json_is_unanswered(value)) {
             put_member(out, name, value, lexemes, first);

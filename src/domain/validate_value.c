@@ -3,6 +3,7 @@
 #include <pcre2.h>
 #include <string.h>
 
+#include "intake/core/json.h"
 #include "intake/core/text.h"
 #include "intake/domain/unit.h"
 #include "intake/domain/validate.h"
@@ -18,7 +19,7 @@ static bool holds_nul(const json_t *json)
             return true;
         }
     }
-    json_t *object = (json_t *)(uintptr_t)json;
+    json_t *object = json_readable(json);
     for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
         if (holds_nul(json_object_iter_value(at))) {
             return true;

@@ -46,10 +46,10 @@ static void wake_drain(struct dispatch *dispatch)
     }
 }
 
-/* The connection's first request has begun, or it ends without one. */
+/* The connection's first request has begun, or it ends without one. `own` may be NULL. */
 static void hear(struct dispatch *dispatch, struct http_connection *own)
 {
-    if (!own->heard) {
+    if (own != NULL && !own->heard) {
         own->heard = true;
         if (atomic_fetch_sub(&dispatch->unheard, 1) == 1) {
             wake_drain(dispatch);

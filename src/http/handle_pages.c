@@ -56,9 +56,14 @@ static const struct embedded_file *find_file(const char *name)
     return NULL;
 }
 
+/* `file` is NULL where there is none. */
 static void reply_file(struct request *request, const struct embedded_file *file,
                        const char *cache_control)
 {
+    if (file == NULL) {
+        reply_problem(request, 404, "There is no such file in this version of the pages.");
+        return;
+    }
     const struct content content = {
         .type = content_type_of(file->name),
         .digest = file->digest,
@@ -108,12 +113,9 @@ enum handled handle_openapi(struct request *request, struct connection *connecti
 enum handled handle_asset(struct request *request, struct connection *connection)
 {
     (void)connection;
-    const struct embedded_file *file = find_file(request->params[1]);
-    if (!text_equal(request->params[0], embedded_web_digest) || file == NULL ||
-        ends_with(file->name, ".html")) {
-        reply_problem(request, 404, "There is no such file in this version of the pages.");
-        return HANDLED_NOW;
-    }
-    reply_file(request, file, "public, max-age=31536000, immutable");
+    const bool is_served = text_equal(request->params[0], embedded_web_digest) &&
+                           !ends_with(request->params[1], ".html");
+    reply_file(request, is_served ? find_file(request->params[1]) : NULL,
+               "public, max-age=31536000, immutable");
     return HANDLED_NOW;
 }

@@ -54,6 +54,19 @@ struct view json_lexemes_find(const struct json_lexemes *lexemes, const json_t *
 /* Appends `value` as JSON text, its numbers as they were written where `lexemes` has them. */
 void json_print(const json_t *value, const struct json_lexemes *lexemes, struct strbuf *out);
 
+/*
+ * The same value for those functions of jansson that change nothing and still take no const: its
+ * iterators, json_copy() and json_equal(). Nothing may be changed through it.
+ */
+static inline json_t *json_readable(const json_t *value)
+{
+    const union {
+        const json_t *given;
+        json_t *taken;
+    } same = {value};
+    return same.taken;
+}
+
 /* Whether a JSON string holds U+0000, which PostgreSQL cannot store. */
 bool json_has_nul(const json_t *string);
 

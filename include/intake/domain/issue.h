@@ -25,6 +25,7 @@ struct issue {
      * query (then `field` is no linkId); or "". */
     const char *path;
     const char *message; /* one sentence that a patient understands */
+    char *texts;         /* the block that holds field, path and message */
 };
 
 /*
