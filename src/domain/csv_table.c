@@ -138,11 +138,20 @@ static bool is_number(const char *text, size_t len)
            strspn(text + sign, "0123456789.") >= len - sign;
 }
 
+/* Apostrophes in front do not count: where one more is put before them, none is ambiguous. */
+static bool is_formula(const char *text, size_t len)
+{
+    while (len > 0 && *text == '\'') {
+        text++;
+        len--;
+    }
+    const bool blank_first = len > 0 && (*text == '\t' || *text == '\r' || *text == '\n');
+    return !is_number(text, len) && (blank_first || begins_like_formula(text_trim(text, len)));
+}
+
 void csv_print_cell(const char *text, size_t len, struct strbuf *out)
 {
-    const bool blank_first = len > 0 && (*text == '\t' || *text == '\r' || *text == '\n');
-    const bool formula =
-        !is_number(text, len) && (blank_first || begins_like_formula(text_trim(text, len)));
+    const bool formula = is_formula(text, len);
     bool quoted = formula;
     for (size_t i = 0; i < len && !quoted; i++) {
         quoted = strchr(",;\"\r\n\t", text[i]) != NULL;

@@ -32,6 +32,8 @@ static void test_plain_text_stays_as_it_is(void **state)
         {"me@example.com", "me@example.com"},
         {"G\xC3\xB6r\xC3\xBC\xC5\x9Fme", "G\xC3\xB6r\xC3\xBC\xC5\x9Fme"},
         {"' already", "' already"},
+        {"'t Hart", "'t Hart"},
+        {"'+1", "'+1"},
     };
     check(cells, ARRAY_LENGTH(cells));
 }
@@ -52,6 +54,8 @@ static void test_a_formula_gets_an_apostrophe(void **state)
     (void)state;
     static const struct cell cells[] = {
         {"=1", "\"'=1\""},
+        {"'=1", "\"''=1\""}, /* another one, so that it is not taken for "=1" */
+        {"''\t1", "\"'''\t1\""},
         {"+1+2", "\"'+1+2\""},
         {"-2+3", "\"'-2+3\""},
         {"@SUM(1)", "\"'@SUM(1)\""},

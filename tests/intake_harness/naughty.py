@@ -1,0 +1,308 @@
+"""Texts that programs stumble over, and whether they come back as they were sent from every way of reading."""
+
+import copy
+import csv
+import io
+import json
+import re
+import urllib.parse
+
+from .bodies import cases, fresh_booking, minimal
+from .client import RawConnection
+from .fhir import found, post
+from .links import Drafts
+
+# Unicode's White_Space; a text of nothing else is no answer.
+WHITE = "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
+        "\u2028\u2029\u202f\u205f\u3000"
+BODY_MAX = 65536
+MARK = re.compile(r"@(\w+)@")
+
+
+def strings():
+    """Every text of tests/cases/naughty."""
+    found_ones = []
+    for _, content in cases("naughty"):
+        for entry in content.get("strings", []):
+            found_ones.append(entry if isinstance(entry, str) else entry["repeat"] * entry["times"])
+    return list(dict.fromkeys(found_ones))
+
+
+def literals():
+    """What stands where JSON has a string, and is none."""
+    return [literal for _, content in cases("naughty") for literal in content.get("literals", [])]
+
+
+class Form:
+    """A questionnaire's flat body with a mark, @linkId@, wherever it takes free text."""
+
+    def __init__(self, template, one_line, required, maxima):
+        self.template = template
+        self.names = MARK.findall(json.dumps(template))
+        self._one_line, self._required, self._maxima = one_line, required, maxima
+
+    def must_refuse(self, name, text):
+        """Whether the questionnaire does not take it: all else has to come back."""
+        if "\0" in text:
+            return True
+        if not text.strip(WHITE):
+            return name in self._required
+        two_lines = name in self._one_line and ("\n" in text or "\r" in text)
+        return two_lines or len(text) > self._maxima.get(name, 5000)
+
+
+HAIR = Form(
+    {**{field: "yes" for field in ("current_medications", "allergies", "medical_conditions", "previous_surgeries")},
+     **{f"{field}_details": f"@{field}_details@" for field in
+        ("current_medications", "allergies", "medical_conditions", "previous_surgeries")},
+     **{field: [f"@{field}@"] for field in ("hair_loss_pattern", "family_history", "previous_treatments")}},
+    one_line=(), maxima={},
+    required={f"{field}_details" for field in
+              ("current_medications", "allergies", "medical_conditions", "previous_surgeries")})
+
+PRE_OPERATIVE = Form(
+    {"questionnaire": "pre-operative-history", "date_of_birth": "1984-05-03", "had_operations": True,
+     "operations": [{"operation_name": "@operation_name@", "operation_complications": True,
+                     "operation_complications_details": "@operation_complications_details@"}],
+     "anaesthesia": {"anaesthesia_problems": True, "anaesthesia_problems_kind": ["@anaesthesia_problems_kind@"]},
+     "bleeding": {"blood_thinners": False}, "other_conditions": "@other_conditions@", "takes_medication": True,
+     "medications": [{"medication_name": "@medication_name@", "medication_since": "2020",
+                      "medication_frequency": "@medication_frequency@"}],
+     "has_allergies": True,
+     "allergy_list": [{"allergy_severity": "moderate", "allergy_substance": "@allergy_substance@", "allergy_reaction": "@allergy_reaction@"}],
+     "drugs": "@drugs@", "interpreter": True, "interpreter_language": "@interpreter_language@",
+     "escort": "@escort@", "questions": "@questions@"},
+    one_line={"operation_name", "anaesthesia_problems_kind", "medication_name", "medication_frequency",
+              "allergy_substance", "interpreter_language", "escort"},
+    required={"operation_name", "operation_complications_details", "anaesthesia_problems_kind", "medication_name",
+              "allergy_substance", "interpreter_language"},
+    maxima={"operation_name": 200, "operation_complications_details": 2000, "medication_name": 200,
+            "allergy_reaction": 2000, "drugs": 2000, "interpreter_language": 100, "escort": 200,
+            **dict.fromkeys(("anaesthesia_problems_kind", "medication_frequency", "allergy_substance"), BODY_MAX)})
+
+
+def filled(template, texts):
+    """The template with the texts in place of the marks."""
+    if isinstance(template, dict):
+        return {key: filled(value, texts) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, texts) for value in template]
+    mark = MARK.fullmatch(template) if isinstance(template, str) else None
+    return texts[mark[1]] if mark else template
+
+
+def collected(template, value):
+    """{linkId: text} of what stands where the template has a mark; without those where nothing does."""
+    if isinstance(template, dict):
+        members = [(template[key], value[key]) for key in template if isinstance(value, dict) and key in value]
+    elif isinstance(template, list):
+        members = list(zip(template, value))
+    else:
+        mark = MARK.fullmatch(template) if isinstance(template, str) else None
+        return {mark[1]: value} if mark else {}
+    return {name: text for below in members for name, text in collected(*below).items()}
+
+
+def fhir_texts(items):
+    """{linkId: text} of the free texts of a QuestionnaireResponse."""
+    texts = {}
+    for item in items:
+        texts.update(fhir_texts(item.get("item", [])))
+        for answer in item.get("answer", []):
+            if "valueString" in answer:
+                texts[item["linkId"]] = answer["valueString"]
+    return texts
+
+
+def undefused(cell):
+    """A cell of the export without the apostrophe that keeps spreadsheets from running it."""
+    if not cell.startswith("'"):
+        return cell
+    text = cell[1:].lstrip("'")
+    number = re.fullmatch(r"[-+]?[0-9][0-9.]*", text) and len(text.lstrip("+-")) <= 40
+    formula = text[:1] in ("\t", "\r", "\n") or text.strip(WHITE)[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20\u2212")
+    return cell[1:] if formula and text and not number else cell
+
+
+def visible(texts):
+    """Those that are answers."""
+    return {name: text for name, text in texts.items() if text.strip(WHITE)}
+
+
+class Crossing:
+    """Puts texts into a form's fields over HTTP, flat and as FHIR, and reads them back in every way."""
+
+    def __init__(self, intake, form, token):
+        self.client, self.staff, self.form = intake.client(), intake.client(token), form
+        self.stored, self.refused, self.wrong = {}, set(), []
+        booking = fresh_booking()
+        marks = {name: f"@{name}@" for name in form.names}
+        assert self.client.submit(minimal(booking, **filled(form.template, marks))).status_code == 201
+        self._response = found(self.staff, booking)
+        del self._response["id"], self._response["meta"]
+
+    def run(self, texts_of_all, every_field, with_drafts=True):
+        """One text per field and submission; with `every_field` each text goes into each field."""
+        names, count = self.form.names, len(texts_of_all)
+        stride = count // len(names)
+        for first in range(0, count, 1 if every_field else len(names)):
+            step = stride if every_field else 1
+            texts = {name: texts_of_all[(first + number * step) % count] for number, name in enumerate(names)}
+            if with_drafts:
+                self._draft(texts)
+            self._cross(dict(texts), self._post_flat)
+            self._cross(dict(texts), self._post_fhir)
+        return self
+
+    def _post_flat(self, booking, texts):
+        body = minimal(booking, **filled(self.form.template, texts))
+        data = json.dumps(body, ensure_ascii=bool(len(self.stored) % 2)).encode()
+        reply = self.client.submit(data)
+        return data, reply, {error["field"] for error in reply.json()["errors"]} if reply.status_code == 422 else set()
+
+    def _post_fhir(self, booking, texts):
+        response = filled(copy.deepcopy(self._response), texts)
+        response["identifier"]["value"] = booking
+        response["contained"][0]["telecom"][0]["value"] = f"{booking}@example.com"
+        data = json.dumps(response, ensure_ascii=False).encode()
+        reply = post(self.client, data)
+        named = re.findall(r'"linkId (\w+)"', reply.text) if reply.status_code == 422 else ()
+        return data, reply, set(named)
+
+    def _cross(self, texts, send):
+        """Posts until all that is left is taken; what was refused had to be."""
+        booking = fresh_booking()
+        while True:
+            data, reply, named = send(booking, texts)
+            if reply.status_code == 413 and len(data) > BODY_MAX:
+                named = {max(texts, key=lambda name: len(json.dumps(texts[name])))}
+            elif reply.status_code != 422 or not named <= set(texts):
+                break
+            for name in named:
+                self.refused.add((name, texts[name]))
+                if reply.status_code == 422 and not self.form.must_refuse(name, texts[name]):
+                    self.wrong.append((name, texts[name], "refused"))
+                texts[name] = "plain"
+        if reply.status_code != 201:
+            self.wrong.append((texts, reply.status_code, reply.text))
+            return
+        self.wrong += [(name, text, "taken") for name, text in texts.items() if self.form.must_refuse(name, text)]
+        self.stored[booking] = texts
+        self._read(booking, visible(texts))
+
+    def _note(self, where, texts, read):
+        self.wrong += [(where, name, text, read.get(name)) for name, text in texts.items() if read.get(name) != text]
+
+    def _read(self, booking, texts):
+        answers = self.staff.look_up(booking).json()["answers"]
+        self._note("look-up", texts, collected(self.form.template, answers))
+        (revision,) = self.staff.get(f"/v1/submissions/{booking}/history").json()["revisions"]
+        self._note("history", texts, collected(self.form.template, revision["answers"]))
+        self._note("FHIR", texts, fhir_texts(found(self.staff, booking)["item"]))
+
+    def _draft(self, texts):
+        booking = fresh_booking()
+        data = json.dumps(filled(self.form.template, texts), ensure_ascii=False).encode()
+        if len(data) <= BODY_MAX:
+            drafts = Drafts(self.client, booking)
+            if drafts.put(data).status_code != 201 or data not in drafts.get().content:
+                self.wrong.append(("draft", texts))
+
+    def read_exports(self):
+        """All that was stored, in one export of each form."""
+        questionnaire = self.form.template.get("questionnaire", "hair-transplant")
+
+        def export(form):
+            reply = self.staff.get("/v1/export", params={"format": form, "questionnaire": questionnaire})
+            assert reply.status_code == 200
+            return reply.content
+
+        rows = {row["booking_uid"]: row for row in csv.DictReader(
+            io.StringIO(export("csv").decode("utf-8-sig"), newline=""))}
+        lines = [json.loads(line) for line in export("ndjson").split(b"\n") if line]
+        records = {line["booking_uid"]: line["answers"] for line in lines}
+        responses = {line["identifier"]["value"]: line["item"]
+                     for line in map(json.loads, filter(None, export("fhir").split(b"\n")))}
+        for booking, texts in self.stored.items():
+            shown = visible(texts)
+            self._note("CSV", shown, {name: undefused(rows[booking][name]) for name in texts})
+            self._note("NDJSON", shown, collected(self.form.template, records[booking]))
+            self._note("FHIR export", shown, fhir_texts(responses[booking]))
+        return self
+
+
+class EnvelopeCrossing:
+    """Puts texts into the fields around the answers, and reads those back that were taken."""
+
+    FIELDS = ("attendee_name", "attendee_email", "attendee_phone", "consent_version", "booking_uid", "questionnaire")
+    CONTACT = {"attendee_name": "name", "attendee_email": "email", "attendee_phone": "phone"}
+
+    def __init__(self, intake, token):
+        self.client, self.staff = intake.client(), intake.client(token)
+        self.taken, self.wrong = [], []
+
+    def run(self, texts, every_field):
+        count, stride = len(texts), len(texts) // len(self.FIELDS)
+        for first in range(0, count, 1 if every_field else len(self.FIELDS)):
+            step = stride if every_field else 1
+            self._cross({field: texts[(first + number * step) % count] for number, field in enumerate(self.FIELDS)})
+        return self
+
+    def _cross(self, texts):
+        good = minimal(consent_version="1", questionnaire="hair-transplant", attendee_phone="+905321234567")
+        body = {**good, **texts}
+        reply = self.client.submit(json.dumps(body).encode())
+        if reply.status_code == 413 and len(json.dumps(body)) > BODY_MAX:
+            return
+        if reply.status_code == 422:
+            body.update((error["field"], good[error["field"]]) for error in reply.json()["errors"])
+            reply = self.client.submit(json.dumps(body).encode())
+        if reply.status_code not in (200, 201):
+            self.wrong.append((body, reply.status_code, reply.text))
+            return
+        self.taken.append(body)
+        self._read(body)
+
+    def _read(self, body):
+        booking = body["booking_uid"].strip(WHITE)
+        record = self.staff.look_up(booking).json()
+        read = {field: record["contact"][name] for field, name in self.CONTACT.items()}
+        patient = found(self.staff, booking)["contained"][0]
+        telecom = {entry["system"]: entry["value"] for entry in patient.get("telecom", [])}
+        for field, value in {**read, "consent_version": record["consent_version"]}.items():
+            if value != body[field] and (value is not None or body[field].strip(WHITE)):
+                self.wrong.append((field, body[field], value))
+        if (patient["name"][0]["text"], telecom["email"]) != (body["attendee_name"], body["attendee_email"]):
+            self.wrong.append(("FHIR", body, patient))
+
+
+class Headers:
+    """One connection for requests whose targets and headers hold anything; made anew where it is closed."""
+
+    def __init__(self, port):
+        self._port, self._raw = port, None
+
+    def request(self, method, target, headers=(), body=b""):
+        """The reply; `target` and the headers' values are bytes or texts as they are to be sent."""
+        lines = [b" ".join((method.encode(), _bytes(target), b"HTTP/1.1")), b"Host: x"]
+        lines += [b": ".join((name.encode(), _bytes(value))) for name, value in headers]
+        if body:
+            lines.append(b"Content-Length: %d" % len(body))
+        self._raw = self._raw or RawConnection(self._port)
+        reply = self._raw.send(b"\r\n".join(lines) + b"\r\n\r\n" + body).reply()
+        if reply.headers.get("connection") == "close":
+            self.close()
+        return reply
+
+    def close(self):
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+
+def _bytes(text):
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def quoted(text):
+    return urllib.parse.quote(text, safe="")
