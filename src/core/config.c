@@ -79,7 +79,7 @@ static const struct key keys[] = {
     {"database", "conninfo", KEY_TEXT, false, AT(database, conninfo), "", 0, 0,
      "libpq connection string, host=... dbname=... user=...; keep a password in a credential."},
     {"database", "connect_timeout_s", KEY_NUMBER, false, AT(database, connect_timeout_s), "3", 2,
-     60, "Seconds for one attempt to connect, per host of the conninfo."},
+     60, "Seconds for one attempt to connect."},
     {"database", "statement_timeout_ms", KEY_NUMBER, false, AT(database, statement_timeout_ms),
      "5000", 100, 600000, "Milliseconds for one statement of a look-up or of the worker."},
 

@@ -10,11 +10,18 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/text.h"
+#include "intake/db/connect_hosts.h"
 
-enum { SQLSTATE_SIZE = 6 };
+enum {
+    SQLSTATE_SIZE = 6,
+    MESSAGE_SIZE = 256,
+    /* Beyond its statement_timeout, a server that still does not answer is frozen or gone. */
+    ANSWER_MARGIN_US = 1000 * 1000,
+};
 
 struct connection {
     struct connection_options options;
+    struct connect_hosts *hosts; /* NULL: libpq connects */
     PGconn *pg;
     bool warned; /* a WARNING came since the last statement was sent */
     char sqlstate[SQLSTATE_SIZE];
@@ -39,6 +46,7 @@ struct connection *connection_create(const struct connection_options *options)
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection != NULL) {
         connection->options = *options;
+        connection->hosts = connect_hosts_create(options->conninfo);
     }
     return connection;
 }
@@ -49,6 +57,7 @@ void connection_destroy(struct connection *connection)
         return;
     }
     connection_reset(connection);
+    connect_hosts_destroy(connection->hosts);
     free(connection);
 }
 
@@ -138,10 +147,11 @@ static enum status fail_from_result(struct connection *connection, const PGresul
 }
 
 /* libpq's message for a failed connection, on one line, is free of row data and of passwords. */
-static enum status fail_to_connect(struct connection *connection, struct err *err)
+static enum status fail_to_connect(struct connection *connection, const char *reason,
+                                   struct err *err)
 {
-    char message[256];
-    snprintf(message, sizeof message, "%s", PQerrorMessage(connection->pg));
+    char message[MESSAGE_SIZE];
+    snprintf(message, sizeof message, "%s", reason);
     for (char *c = message; *c != '\0'; c++) {
         if (*c == '\n') {
             *c = c[1] == '\0' ? '\0' : ' ';
@@ -240,31 +250,54 @@ static enum status sent(struct connection *connection, int was_sent, int64_t dea
     return finish_statement(connection, deadline_us, ret_result, err);
 }
 
+/* When connecting, or preparing after it, is to have ended; 0: whenever. */
+static int64_t connect_deadline(const struct connection *connection)
+{
+    const long timeout_s = connection->options.connect_timeout_s;
+    return timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
+}
+
 static enum status connect_link(struct connection *connection, struct err *err)
 {
     char timeout[24];
     snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
     /* The conninfo comes last of those it may override, first of those it may not. */
     const char *const keywords[] = {
-        "keepalives_idle", "keepalives_interval", "keepalives_count", "connect_timeout",
-        "dbname",          "application_name",    "client_encoding",  NULL,
+        "keepalives_idle",  "keepalives_interval", "keepalives_count",
+        "tcp_user_timeout", "connect_timeout",     "dbname",
+        "application_name", "client_encoding",     NULL,
     };
     const char *const values[] = {
         "10",
         "5",
         "3",
+        "25000",
         timeout,
         connection->options.conninfo,
         connection->options.application_name,
         "UTF8",
         NULL,
     };
-    connection->pg = PQconnectdbParams(keywords, values, 1);
-    if (connection->pg == NULL) {
-        return err_no_memory(err);
-    }
-    if (PQstatus(connection->pg) != CONNECTION_OK) {
-        return fail_to_connect(connection, err);
+    if (connection->hosts != NULL) {
+        const struct connect_parameters parameters = {
+            .keywords = keywords,
+            .values = values,
+            .count = (int)ARRAY_LENGTH(keywords) - 1,
+        };
+        char message[MESSAGE_SIZE];
+        connection->pg = connect_hosts_connect(
+            connection->hosts, &parameters, connect_deadline(connection), message, sizeof message);
+        if (connection->pg == NULL) {
+            return fail_to_connect(connection, message, err);
+        }
+    } else {
+        connection->pg = PQconnectdbParams(keywords, values, 1);
+        if (connection->pg == NULL) {
+            return err_no_memory(err);
+        }
+        if (PQstatus(connection->pg) != CONNECTION_OK) {
+            return fail_to_connect(connection, PQerrorMessage(connection->pg), err);
+        }
     }
     PQsetNoticeReceiver(connection->pg, take_notice, connection);
     return STATUS_OK;
@@ -273,8 +306,7 @@ static enum status connect_link(struct connection *connection, struct err *err)
 /* Bounded like the connecting itself: a server that stops in the middle shall not hold a thread. */
 static enum status prepare_all(struct connection *connection, struct err *err)
 {
-    const long timeout_s = connection->options.connect_timeout_s;
-    const int64_t deadline_us = timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
+    const int64_t deadline_us = connect_deadline(connection);
     char settings[256];
     snprintf(settings, sizeof settings,
              "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
@@ -343,6 +375,19 @@ enum status connection_ensure(struct connection *connection, struct err *err)
     return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
 }
 
+/*
+ * The deadline, or the one of a caller that names none: the server's time-out does not end a wait
+ * for a server that is frozen, nor for a standby.
+ */
+static int64_t answer_deadline(const struct connection *connection, int64_t deadline_us)
+{
+    const long timeout_ms = connection->options.statement_timeout_ms;
+    if (deadline_us != 0 || timeout_ms == 0) {
+        return deadline_us;
+    }
+    return clock_monotonic_us() + timeout_ms * 1000 + ANSWER_MARGIN_US;
+}
+
 enum status connection_execute(struct connection *connection, const char *statement,
                                const struct parameters *parameters, bool binary,
                                int64_t deadline_us, PGresult **ret_result, struct err *err)
@@ -355,7 +400,7 @@ enum status connection_execute(struct connection *connection, const char *statem
     const int was_sent =
         PQsendQueryPrepared(connection->pg, statement, parameters->count, parameters->values,
                             parameters->lengths, parameters->formats, binary);
-    return sent(connection, was_sent, deadline_us, ret_result, err);
+    return sent(connection, was_sent, answer_deadline(connection, deadline_us), ret_result, err);
 }
 
 enum status connection_execute_checked(struct connection *connection, const char *statement,
@@ -378,5 +423,6 @@ enum status connection_run(struct connection *connection, const char *sql, int64
     }
     connection->warned = false;
     connection->sqlstate[0] = '\0';
-    return sent(connection, PQsendQuery(connection->pg, sql), deadline_us, ret_result, err);
+    return sent(connection, PQsendQuery(connection->pg, sql),
+                answer_deadline(connection, deadline_us), ret_result, err);
 }

@@ -253,8 +253,8 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
         return_to_queue(lanes, writes, count);
-        if (connection_is_open(lane->connection)) {
-            note_lost(lanes); /* the disk is full, say */
+        if (status == STATUS_UNAVAILABLE || connection_is_open(lane->connection)) {
+            note_lost(lanes); /* the disk is full, say, or the server is not the primary any more */
             pause_lane(lanes);
         }
         return;

@@ -57,6 +57,9 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
         .submitted = processing.submitted,
         .failed = processing.failed,
     };
+    if (processing.read_only) {
+        connection_reset(connection); /* another host may be the primary by now */
+    }
     return STATUS_OK;
 }
 

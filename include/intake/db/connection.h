@@ -30,7 +30,7 @@ struct statement_list {
 };
 
 struct connection_options {
-    const char *conninfo;         /* as for PQconnectdb; several hosts are allowed */
+    const char *conninfo;         /* as for PQconnectdb; several hosts: see connect_hosts.h */
     const char *application_name; /* what pg_stat_activity shows */
     long connect_timeout_s;
     long statement_timeout_ms; /* 0: the server's own */
@@ -69,7 +69,8 @@ void connection_destroy(struct connection *connection);
 /*
  * Connects and prepares unless that is done already. STATUS_UNAVAILABLE when the server cannot be
  * reached, STATUS_INTERNAL when it refuses for good (authentication, a statement that does not
- * fit the schema). Blocks for connect_timeout_s per host at most.
+ * fit the schema). Blocks for connect_timeout_s at most, when several hosts are not asked at once
+ * for that per host.
  */
 enum status connection_ensure(struct connection *connection, struct err *err);
 
@@ -82,8 +83,8 @@ PGconn *connection_raw(struct connection *connection);
 
 /*
  * Runs a prepared statement and waits for its result until `deadline_us` (monotonic clock; 0 is
- * no deadline). Results come in binary format when `binary` is set. `ret_result` is the caller's
- * (PQclear, AUTO_RESULT).
+ * a second more than statement_timeout_ms, and no deadline without that). Results come in binary
+ * format when `binary` is set. `ret_result` is the caller's (PQclear, AUTO_RESULT).
  *
  * STATUS_UNKNOWN: the statement was sent and its end was not learnt, or the server warned about
  * its commit. After this and after STATUS_UNAVAILABLE the link may be closed: ensure it again.
@@ -93,9 +94,9 @@ enum status connection_execute(struct connection *connection, const char *statem
                                int64_t deadline_us, PGresult **ret_result, struct err *err);
 
 /*
- * The same, in binary format and without a deadline, for values that were checked already: what the
- * database refuses is nobody's mistake but ours, STATUS_INTERNAL and not STATUS_INVALID (an audit
- * row that cannot be written, say).
+ * The same, in binary format and with the deadline 0, for values that were checked already: what
+ * the database refuses is nobody's mistake but ours, STATUS_INTERNAL and not STATUS_INVALID (an
+ * audit row that cannot be written, say).
  */
 enum status connection_execute_checked(struct connection *connection, const char *statement,
                                        const struct parameters *parameters, PGresult **ret_result,

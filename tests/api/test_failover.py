@@ -1,0 +1,115 @@
+"""Several hosts, and servers that are frozen or not the primary: whoever posts need not know."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+
+from intake_harness.bodies import full
+from intake_harness.waiting import eventually
+
+READ_ONLY_FAILURES = 'intake_lane_failures_total{kind="unavailable"}'
+
+
+@pytest.fixture
+def silent_host():
+    """A host that takes connections and never answers, as a frozen server's does."""
+    path = tempfile.mkdtemp(prefix="intake-sh-", dir="/tmp")
+    os.chmod(path, 0o755)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(path, ".s.PGSQL.5432"))
+        os.chmod(os.path.join(path, ".s.PGSQL.5432"), 0o777)
+        listener.listen(64)
+        yield path
+    shutil.rmtree(path)
+
+
+def several_hosts(database, first):
+    """The silent host before the one that answers."""
+    return (database.daemon_conninfo.replace("host=", f"host={first},")
+            + " port=5432,5432 target_session_attrs=read-write")
+
+
+@contextlib.contextmanager
+def read_only(database):
+    """No primary: whoever is connected is cut off, and who connects anew may only read."""
+    end = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+           " WHERE datname = current_database() AND usename = 'intake_daemon'")
+    with database.connect("postgres") as admin:
+        admin.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+        admin.execute(end)
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
+
+
+@contextlib.contextmanager
+def frozen(database):
+    """Every process that serves the daemon stands still, and its connections stay open."""
+    backends = [row["pid"] for row in database.query(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'intake_daemon'")]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_host_that_is_silent_keeps_nobody_waiting(start_intake, database, silent_host):
+    intake = start_intake({"database.conninfo": several_hosts(database, silent_host),
+                           "database.connect_timeout_s": 30, "lane.deadline_ms": 10000})
+    begun = time.monotonic()
+    assert intake.client().submit(full()).status_code == 201
+    assert time.monotonic() - begun < 10
+
+
+def test_the_new_primary_is_found_while_another_host_is_silent(start_intake, database, silent_host):
+    """Those that are not the primary yet are asked again, however long the silent one is waited for."""
+    intake = start_intake({"database.conninfo": several_hosts(database, silent_host),
+                           "database.connect_timeout_s": 60})
+    client = intake.client()
+    with read_only(database):
+        eventually(lambda: client.get("/health/ready").status_code == 503)
+    eventually(lambda: client.get("/health/ready").status_code == 200, 10)
+    assert client.submit(full()).status_code == 201
+
+
+def test_a_post_that_meets_a_server_that_may_not_write_waits_for_the_primary(start_intake, database):
+    """25006 is neither an error to the patient nor a reason to ask as often as one can."""
+    intake = start_intake({"lane.deadline_ms": 20000})
+    client = intake.client()
+    replies = []
+    poster = threading.Thread(target=lambda: replies.append(intake.client().submit(full(), timeout=30)))
+    with read_only(database):
+        poster.start()
+        eventually(lambda: client.metric(READ_ONLY_FAILURES) >= 2)
+        begun, before = time.monotonic(), client.metric(READ_ONLY_FAILURES)
+        eventually(lambda: client.metric(READ_ONLY_FAILURES) >= before + 20)
+        assert time.monotonic() - begun > 0.9, "it pauses between the attempts"
+    poster.join()
+    assert replies[0].status_code == 201
+
+
+def test_a_frozen_server_holds_up_neither_look_ups_nor_the_worker(start_intake, database, staff_token):
+    """Their statements have an end on our side, too, when the server does not keep its own time-out."""
+    intake = start_intake({"executor.count": 1, "database.statement_timeout_ms": 300, "lane.deadline_ms": 1000,
+                           "worker.poll_ms": 50, "worker.lease_ms": 1000})
+    client, staff = intake.client(), intake.client(staff_token)
+    body = full()
+    assert client.submit(body).status_code == 201
+    assert staff.look_up(body["booking_uid"]).status_code == 200
+    with frozen(database):
+        assert staff.look_up(body["booking_uid"], timeout=20).status_code == 503
+        eventually(lambda: staff.look_up(body["booking_uid"], timeout=20).status_code == 200)
+        later = full()
+        eventually(lambda: client.submit(later, timeout=20).status_code in (200, 201))
+        intake.wait_processed(later["booking_uid"])
