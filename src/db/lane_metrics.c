@@ -22,6 +22,7 @@ void lane_metrics_add(struct lane_metrics *lane, struct metrics *metrics)
         [SUBMISSION_REVISED] = "outcome=\"revised\"",
         [SUBMISSION_UNCHANGED] = "outcome=\"unchanged\"",
         [SUBMISSION_GONE] = "outcome=\"gone\"",
+        [SUBMISSION_STALE] = "outcome=\"stale\"",
     };
     lane->outcomes =
         metrics_add(metrics, METRIC_COUNTER, "intake_submissions_total",

@@ -12,16 +12,19 @@
 #define INPUT_SQL                                                                                  \
     "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::uuid[], $7::uuid[],"  \
     "       $8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::text[],"            \
-    "       $14::text[], $15::text[], $16::text[])"                                                \
+    "       $14::text[], $15::text[], $16::text[], $17::int[])"                                    \
     "    WITH ORDINALITY AS i (booking_uid, name, email, phone, data, user_id, profile_id,"        \
     "                          submission_id, questionnaire_id, questionnaire_version, age,"       \
-    "                          token_id, actor, request_id, client_address, reason, n)"
+    "                          token_id, actor, request_id, client_address, reason,"               \
+    "                          expected_revision, n)"
 
-/* What the actor of an input row gives to its row of the audit, and the row's action and booking.
- */
-#define AUDIT_OF_ENTRY(action)                                                                     \
+/* Rows of the audit for entries: who posts them, which booking, and what became of it. */
+#define AUDIT_OF_ENTRY(action, detail)                                                             \
     "    " AUDIT_INTO "    SELECT token_id, actor, request_id, client_address::inet, reason,"      \
-    "           '" action "', booking_uid, "
+    "           '" action "', booking_uid, " detail "    FROM entry"
+#define AUDIT_CREATED AUDIT_OF_ENTRY("submission.create", "NULL")
+#define AUDIT_REVISED                                                                              \
+    AUDIT_OF_ENTRY("submission.revise", "jsonb_build_object('revision', stored_revision + 1)")
 
 /*
  * For nearly all posts, a person and a booking that are new: a third of the time of the statement
@@ -38,6 +41,7 @@ static const char write_new_sql[] =
     "      AND NOT EXISTS (SELECT FROM patient_profiles AS p WHERE p.booking_uid = i.booking_uid)"
     "      AND NOT EXISTS (SELECT FROM patient_profiles AS p"
     "                      WHERE lower(p.email) = lower(i.email))"
+    "      AND i.expected_revision <= 0"
     "),\n"
     "new_users AS ("
     "    INSERT INTO users (id, name, email, phone_number, user_type)"
@@ -70,14 +74,11 @@ static const char write_new_sql[] =
     "    USING new_submissions AS s"
     "    WHERE d.booking_uid = s.booking_uid"
     "),\n"
-    "audited AS (" AUDIT_OF_ENTRY(
-        "submission.create") "NULL"
-                             "    FROM entry"
-                             "    WHERE submission_id IN (SELECT id FROM new_submissions)"
-                             ")\n"
-                             "SELECT n - 1, submission_id, 1, 1, 'submitted', now(), now() "
-                             "FROM entry "
-                             "WHERE submission_id IN (SELECT id FROM new_submissions)";
+    "audited AS (" AUDIT_CREATED "    WHERE submission_id IN (SELECT id FROM new_submissions)"
+    ")\n"
+    "SELECT n - 1, submission_id, 1, 1, 'submitted', now(), now() "
+    "FROM entry "
+    "WHERE submission_id IN (SELECT id FROM new_submissions)";
 
 /*
  * How to read it: `stored` locks what is there for these bookings; `known` finds the person by
@@ -135,6 +136,8 @@ static const char write_any_sql[] =
     "           CASE WHEN row_number() OVER (PARTITION BY coalesce(k.known_user_id, k.user_id)"
     "                                        ORDER BY k.n) > 1 THEN 0"
     "                WHEN k.deleted THEN 4"
+    "                WHEN k.expected_revision NOT IN (-1, coalesce(k.stored_revision, 0))"
+    "                     AND k.stored_data IS DISTINCT FROM k.data THEN 5"
     "                WHEN k.stored_id IS NULL THEN 1"
     "                WHEN k.stored_data <> k.data THEN 2"
     "                ELSE 3"
@@ -261,42 +264,30 @@ static const char write_any_sql[] =
     "           OR e.submission_id IN (SELECT id FROM new_submissions)"
     "           OR e.stored_id IN (SELECT submission_id FROM kept_revisions))"
     "),\n"
-    "audited_new AS (" AUDIT_OF_ENTRY(
-        "submission.create") "NULL"
-                             "    FROM entry"
-                             "    WHERE submission_id IN (SELECT id FROM new_submissions)"
-                             "),\n"
-                             "audited_revised AS (" AUDIT_OF_ENTRY(
-                                 "submission.revise") "jsonb_build_object('revision', "
-                                                      "stored_revision + 1)"
-                                                      "    FROM entry"
-                                                      "    WHERE stored_id IN (SELECT "
-                                                      "submission_id FROM kept_revisions)"
-                                                      ")\n"
-                                                      "SELECT n - 1, coalesce(stored_id, "
-                                                      "submission_id),"
-                                                      "       CASE WHEN outcome = 1 AND "
-                                                      "submission_id NOT IN (SELECT id FROM "
-                                                      "new_submissions) THEN 0"
-                                                      "            WHEN outcome = 2 AND stored_id "
-                                                      "NOT IN (SELECT submission_id FROM "
-                                                      "kept_revisions)"
-                                                      "                THEN 0"
-                                                      "            ELSE outcome"
-                                                      "       END,"
-                                                      "       CASE outcome WHEN 1 THEN 1 WHEN 2 "
-                                                      "THEN stored_revision + 1 ELSE "
-                                                      "stored_revision END,"
-                                                      "       CASE WHEN outcome IN (1, 2) THEN "
-                                                      "'submitted' ELSE stored_status END,"
-                                                      "       coalesce(created_at, now()),"
-                                                      "       CASE WHEN outcome IN (1, 2) THEN "
-                                                      "now() ELSE updated_at END "
-                                                      "FROM entry";
+    "audited_new AS (" AUDIT_CREATED "    WHERE submission_id IN (SELECT id FROM new_submissions)"
+    "),\n"
+    "audited_revised AS (" AUDIT_REVISED
+    "    WHERE stored_id IN (SELECT submission_id FROM kept_revisions)"
+    ")\n"
+    "SELECT n - 1, coalesce(stored_id, submission_id),"
+    "       CASE WHEN outcome = 1 AND submission_id NOT IN (SELECT id FROM new_submissions) THEN 0"
+    "            WHEN outcome = 2 AND stored_id NOT IN (SELECT submission_id FROM kept_revisions)"
+    "                THEN 0"
+    "            ELSE outcome"
+    "       END,"
+    "       CASE outcome WHEN 1 THEN 1"
+    "                    WHEN 2 THEN stored_revision + 1"
+    "                    ELSE coalesce(stored_revision, 0)"
+    "       END,"
+    "       CASE WHEN outcome IN (1, 2) THEN 'submitted' ELSE coalesce(stored_status, '') END,"
+    "       coalesce(created_at, now()),"
+    "       CASE WHEN outcome IN (1, 2) THEN now() ELSE coalesce(updated_at, now()) END "
+    "FROM entry";
 
 /* The numbers that the statements use. */
 _Static_assert(SUBMISSION_LATER == 0 && SUBMISSION_CREATED == 1 && SUBMISSION_REVISED == 2 &&
-                   SUBMISSION_UNCHANGED == 3 && SUBMISSION_GONE == 4,
+                   SUBMISSION_UNCHANGED == 3 && SUBMISSION_GONE == 4 && SUBMISSION_STALE == 5 &&
+                   SUBMISSION_ANY_REVISION == -1,
                "the statements and the enumeration agree");
 
 static const struct statement statements[] = {
@@ -323,12 +314,14 @@ enum column {
     COLUMN_REQUEST_ID,
     COLUMN_CLIENT_ADDRESS,
     COLUMN_REASON,
+    COLUMN_EXPECTED_REVISION,
     COLUMNS,
 };
 
 static const enum array_type column_types[COLUMNS] = {
-    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB, ARRAY_UUID, ARRAY_UUID, ARRAY_UUID,
-    ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4, ARRAY_UUID, ARRAY_TEXT,  ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT,
+    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_JSONB, ARRAY_UUID,
+    ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4,  ARRAY_UUID,
+    ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT4,
 };
 
 struct submission_writer {
@@ -376,6 +369,7 @@ static void fill_columns(struct submission_writer *writer, struct submission_wri
         array_add_string(&columns[COLUMN_REQUEST_ID], write->actor.request_id);
         array_add_string(&columns[COLUMN_CLIENT_ADDRESS], write->actor.client);
         array_add_string(&columns[COLUMN_REASON], write->actor.reason);
+        array_add_int4(&columns[COLUMN_EXPECTED_REVISION], write->expected_revision);
     }
     for (size_t i = 0; i < COLUMNS; i++) {
         array_end(&columns[i]);

@@ -158,12 +158,13 @@ void submission_post_finish(struct submission_post *post)
 }
 
 enum status submission_commit(struct submission_service *service, struct submission_post *post,
-                              const struct audit_actor *actor,
+                              const struct audit_actor *actor, int32_t expected_revision,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),
                               struct err *err)
 {
     post->write.actor = *actor;
+    post->write.expected_revision = expected_revision;
     post->write.done = done;
     return lanes_submit(service->lanes, &post->write, err);
 }

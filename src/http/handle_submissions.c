@@ -1,12 +1,15 @@
 /* POST /v1/submissions and POST /fhir/QuestionnaireResponse: what patients send. */
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "intake/db/audit.h"
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/submission.h"
 #include "intake/http/booking_link.h"
+#include "intake/http/etag.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -43,6 +46,9 @@ static void on_written(struct submission_write *write, enum status status, const
         reply_failure(request, err);
     } else if (write->outcome == SUBMISSION_GONE) {
         reply_problem(request, 409, "The submission of this booking was deleted.");
+    } else if (write->outcome == SUBMISSION_STALE) {
+        reply_problem(request, 412,
+                      "Other answers were sent since: read them before sending these.");
     } else {
         pending->form->reply(request, &pending->post, write->outcome == SUBMISSION_CREATED);
     }
@@ -59,9 +65,53 @@ static void refuse(struct request *request, const struct issues *issues, const s
     }
 }
 
+static bool read_revision(struct request *request, const char *match, int32_t *ret_revision)
+{
+    const char *at = match;
+    const struct view tag = etag_list_next(&at);
+    const char *digits = tag.data == NULL ? "" : strchr(tag.data, '"') + 1;
+    char text[sizeof "2147483647"] = {0};
+    long revision = 0;
+    const size_t len = strspn(digits, "0123456789");
+    if (len < sizeof text) {
+        memcpy(text, digits, len);
+    }
+    if (!text_to_long(text, 1, INT32_MAX, &revision) || digits[len] != '"' ||
+        etag_list_next(&at).data != NULL) {
+        reply_problem(request, 400, "Here If-Match can only be the ETag of one revision.");
+        return false;
+    }
+    *ret_revision = (int32_t)revision;
+    return true;
+}
+
+/*
+ * The revision that the answers follow, as If-Match has it, weak or not (FHIR R4 http.html,
+ * "Managing Resource Contention"); with `If-None-Match: *` none. A request that was given up, and
+ * is read after a later one, then changes nothing. False, and the reply set, when it is neither.
+ */
+static bool read_expected_revision(struct request *request, int32_t *ret_revision)
+{
+    const char *match = request_header(request, "If-Match");
+    const char *none_match = request_header(request, "If-None-Match");
+    *ret_revision = none_match != NULL ? 0 : SUBMISSION_ANY_REVISION;
+    if (none_match != NULL) {
+        if (match == NULL && text_equal(none_match, "*")) {
+            return true;
+        }
+        reply_problem(request, 400, "Here If-None-Match can only be *, and not beside If-Match.");
+        return false;
+    }
+    return match == NULL || read_revision(request, match, ret_revision);
+}
+
 static enum handled take_post(struct request *request, const struct post_form *form)
 {
     if (!booking_link_admits_submission(request, NULL)) {
+        return HANDLED_NOW;
+    }
+    int32_t expected_revision = SUBMISSION_ANY_REVISION;
+    if (!read_expected_revision(request, &expected_revision)) {
         return HANDLED_NOW;
     }
     struct err err = {0};
@@ -91,7 +141,8 @@ static enum handled take_post(struct request *request, const struct post_form *f
     issues_finish(&issues);
     const struct audit_actor actor = request_actor(request);
     request_suspend(request);
-    status = submission_commit(service, &pending->post, &actor, on_written, &err);
+    status =
+        submission_commit(service, &pending->post, &actor, expected_revision, on_written, &err);
     if (status != STATUS_OK) {
         reply_failure(request, &err);
         return HANDLED_NOW;
@@ -106,6 +157,7 @@ static void reply_receipt(struct request *request, const struct submission_post 
     if (created) {
         reply_header(request, "Location", "/v1/submissions/%s", post->write.booking_uid);
     }
+    reply_header(request, "ETag", "\"%d\"", (int)post->write.revision);
     reply_json(request, created ? 201 : 200, &body);
 }
 

@@ -48,8 +48,10 @@ export class Api {
       etag ? { "If-Match": etag } : { "If-None-Match": "*" }, options);
   }
 
-  submit(text) {
-    return this.request("POST", "/v1/submissions", text);
+  /** `revision`: that of the answers that these follow, null for none; 412 when it is another one by now. */
+  submit(text, revision) {
+    return this.request("POST", "/v1/submissions", text,
+      revision === null ? { "If-None-Match": "*" } : { "If-Match": `"${revision}"` });
   }
 
   /** The definition offered now, or else the version that was answered; null: neither. */

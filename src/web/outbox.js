@@ -50,16 +50,14 @@ export class Outbox {
       return;
     }
     try {
-      if (this.failures > 0 || !this.kept) {
-        const view = await this.api.view;
-        const found = view.status === 200 ? view.body.submission : null;
-        if (found && found.revision !== kept.revision && !sameAnswers(found.answers, kept.body)) {
-          this.clear();
-          this.on.overtaken(view.body, kept.body);
-          return;
-        }
+      const reply = await this.api.submit(JSON.stringify(kept.body), kept.revision);
+      const view = reply.status === 412 ? await this.api.view : null;
+      if (view?.body?.submission) {
+        this.clear();
+        this.on.overtaken(view.body, kept.body);
+      } else {
+        this.settle(view ?? reply, kept.body);
       }
-      this.settle(await this.api.submit(JSON.stringify(kept.body)), kept.body);
     } catch (error) {
       if (!(error instanceof Offline)) {
         throw error;
@@ -91,9 +89,4 @@ export class Outbox {
     this.failures += 1;
     this.on.waiting();
   }
-}
-
-function sameAnswers(a, b) {
-  const fields = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...fields].every(field => JSON.stringify(a[field]) === JSON.stringify(b[field]));
 }

@@ -136,6 +136,8 @@ OTHER = '"00000000-0000-7000-8000-000000000000"'
 CASES = {
     ("postSubmission", 201): lambda world, each: world.send(each, body=_another_booking(each)),
     ("postSubmission", 409): _deleted,
+    **{(name, 412): lambda world, each: world.send(each, body=_another_booking(each), headers={"If-Match": '"9"'})
+       for name in ("postSubmission", "createQuestionnaireResponse")},
     ("postSubmission", 422): _invalid,
     ("createQuestionnaireResponse", 201): lambda world, each: world.send(each, body=_another_booking(each)),
     ("createQuestionnaireResponse", 409): _deleted,

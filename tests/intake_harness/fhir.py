@@ -34,9 +34,9 @@ def hair(items=None, **answers):
     return found
 
 
-def post(client, response, content_type="application/fhir+json", path="/fhir/QuestionnaireResponse"):
+def post(client, response, content_type="application/fhir+json", path="/fhir/QuestionnaireResponse", **headers):
     data = response if isinstance(response, bytes) else json.dumps(response).encode()
-    return client.request("POST", path, data=data, headers={"Content-Type": content_type})
+    return client.request("POST", path, data=data, headers={"Content-Type": content_type, **headers})
 
 
 def search(staff, booking_uid):

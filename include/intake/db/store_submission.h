@@ -20,9 +20,13 @@ enum submission_outcome {
     SUBMISSION_REVISED,   /* other content than before: the next revision */
     SUBMISSION_UNCHANGED, /* the same content again */
     SUBMISSION_GONE,      /* the booking's submission was deleted; nothing was written */
+    SUBMISSION_STALE,     /* other content than what is there, whose revision is not the expected */
 };
 
-enum { SUBMISSION_STATUS_SIZE = 16 }; /* "submitted", "processed", "failed" */
+enum {
+    SUBMISSION_STATUS_SIZE = 16, /* "submitted", "processed", "failed" */
+    SUBMISSION_ANY_REVISION = -1,
+};
 
 /*
  * One submission on its way into the database. The submitter owns it and everything it points to
@@ -37,6 +41,8 @@ struct submission_write {
     size_t data_len;
     const char *questionnaire_id;
     const char *questionnaire_version;
+    /* The revision that it was written upon, 0 for none, or SUBMISSION_ANY_REVISION. */
+    int32_t expected_revision;
     int32_t age;              /* for a profile that has to be made; -1: not known */
     struct audit_actor actor; /* who posts it; its texts live as long */
     /* Ids for what may have to be made (UUIDv7); a repeated attempt uses the same. */

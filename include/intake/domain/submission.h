@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "intake/core/err.h"
 #include "intake/core/text.h"
@@ -76,12 +77,12 @@ enum status submission_make_ready(struct submission_post *post, const char *data
                                   const struct issues *issues, struct err *err);
 
 /*
- * Hands a prepared post to the lanes, for `actor`, whose texts live until `done` is called; `done`
- * is called once, on a lane's thread, and may be before this returns. STATUS_UNAVAILABLE, and no
- * call, when the lanes take no more.
+ * Hands a prepared post to the lanes, for `actor`, whose texts live until `done` is called.
+ * `expected_revision` as in struct submission_write. `done` is called once, on a lane's thread, and
+ * may be before this returns. STATUS_UNAVAILABLE, and no call, when the lanes take no more.
  */
 enum status submission_commit(struct submission_service *service, struct submission_post *post,
-                              const struct audit_actor *actor,
+                              const struct audit_actor *actor, int32_t expected_revision,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),
                               struct err *err);
