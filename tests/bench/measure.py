@@ -62,10 +62,10 @@ def milliseconds(text):
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def post(base, connections, seconds):
+def wrk(url, connections, seconds, script, *arguments):
     """wrk's requests per second, p50 and p99 in milliseconds; ends when one was refused."""
     done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
-                           os.path.join(HERE, "post.lua"), base + "/"], check=True,
+                           os.path.join(HERE, script), url, "--", *arguments], check=True,
                           capture_output=True, text=True).stdout
     if "Non-2xx" in done or "Socket errors" in done:
         sys.exit(done)
@@ -74,14 +74,28 @@ def post(base, connections, seconds):
             milliseconds(re.search(r"^\s+99%\s+(\S+)", done, re.MULTILINE).group(1)))
 
 
-def pgbench(dsn, clients, seconds):
+def post(base, connections, seconds):
+    return wrk(base + "/", connections, seconds, "post.lua")
+
+
+def pgbench(dsn, clients, seconds, script="upserts.pgbench", *arguments):
     """Transactions per second and their latency in milliseconds."""
     done = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T",
-                           str(seconds), "-f", os.path.join(HERE, "upserts.pgbench"),
+                           str(seconds), "-f", os.path.join(HERE, script), *arguments,
                            dsn + " options='-c search_path=peer'"], check=True,
                           capture_output=True, text=True).stdout
     return (float(re.search(r"^tps = ([\d.]+)", done, re.MULTILINE).group(1)),
             float(re.search(r"latency average = ([\d.]+)", done).group(1)))
+
+
+def paced(port, rate, seconds, key, connections=64):
+    """Posts at that rate, whatever comes back; {"sent", "acknowledged", "refused", "p50", "p99", "max"}."""
+    done = subprocess.run([os.path.join(ROOT, "build", "tests", "bench", "pace"), str(port), str(rate),
+                           str(seconds), str(connections), key], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    words = done.stdout.split()
+    return {name: float(value) for name, value in zip(words[::2], words[1::2])}
 
 
 def resident_mib(pid):
@@ -185,7 +199,8 @@ def measure_round(dsn, go_peer, seconds, figures):
         note("POST at 64 connections / Go peer", rate / go)
 
 
-def measure(work, rounds, seconds, running):
+def quickstart(work, running):
+    """Starts the program as a newcomer does, appends the process; where its data lie, and the database."""
     data = os.path.join(work, "data")
     environment = {**os.environ, "INTAKE_DATA": data, "INTAKE_HTTP_PORT": str(PORT)}
     with open(os.path.join(work, "quickstart.log"), "wb") as log:
@@ -197,6 +212,17 @@ def measure(work, rounds, seconds, running):
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         if psql(dsn, "-c", f"SHOW {setting}") != "on":
             sys.exit(f"{setting} is off: not a fair run")
+    return data, dsn
+
+
+def end(running):
+    for process in reversed(running):
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def measure(work, rounds, seconds, running):
+    data, dsn = quickstart(work, running)
     psql(dsn, "-f", os.path.join(HERE, "schema.sql"))
     go_peer = start_go_peer(dsn, work)
     if go_peer:
@@ -239,9 +265,7 @@ def main():
     try:
         figures = measure(work, rounds, seconds, running)
     finally:
-        for process in reversed(running):
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+        end(running)
         shutil.rmtree(work, ignore_errors=True)
     sys.exit(report(figures))
 

@@ -6,24 +6,30 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import faults, poison, stage  # noqa: E402
+from proof import burst, faults, load, poison, soak, stage  # noqa: E402
 
-PROOFS = {"faults": faults.prove, "poison": poison.prove}
+PROOFS = {"faults": faults.prove, "poison": poison.prove, "burst": burst.prove, "load": load.prove, "soak": soak.prove}
+# What they measure means nothing beside the rest of tests/run: by their names, or in the full form.
+ALONE = ("burst", "load", "soak")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/prove", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few times each, as in tests/run")
     parser.add_argument("--intake", default=stage.default_binary(), metavar="BINARY", help="default: that of build")
+    parser.add_argument("--kept", metavar="CONNINFO", help="load: a database with millions of submissions, as its superuser")
+    parser.add_argument("--rows", type=int, help="load: how many are stored otherwise; default: ten million, half an hour")
+    parser.add_argument("--soak-seconds", type=int, metavar="N", help="soak: how long; default: half an hour")
     parser.add_argument("proofs", nargs="*", help="some of: " + ", ".join(PROOFS))
     arguments = parser.parse_args()
     unknown = set(arguments.proofs) - set(PROOFS)
     if unknown:
         parser.error(f"there is no proof {', '.join(sorted(unknown))}")
+    options = {"load": {"kept": arguments.kept, "rows": arguments.rows}, "soak": {"seconds": arguments.soak_seconds}}
     table = stage.Table()
-    for name in arguments.proofs or PROOFS:
+    for name in arguments.proofs or [name for name in PROOFS if not arguments.short or name not in ALONE]:
         print(f"{name}:", flush=True)
-        PROOFS[name](os.path.abspath(arguments.intake), table, arguments.short)
+        PROOFS[name](os.path.abspath(arguments.intake), table, arguments.short, **options.get(name, {}))
     table.print()
     sys.exit(1 if table.failures() else 0)
 

@@ -1,0 +1,80 @@
+"""Hours of an ordinary day: memory and descriptors stay where they were."""
+
+import http.client
+import os
+import re
+import statistics
+import subprocess
+import time
+
+from intake_harness.daemon import ROOT, run_command
+from intake_harness.links import OPTIONS, link_token
+
+from .stage import Stage, resources
+
+CONNECTIONS = 32
+DRAFTS = 500
+MORE_MIB = 4.0
+MORE_DESCRIPTORS = 4
+SAMPLES = 50
+
+
+def begin_drafts(daemon, directory, seconds):
+    """Some drafts, and a file with their bookings and links' tokens, valid until the end."""
+    path, connection = os.path.join(directory, "links"), http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    with open(path, "w", encoding="ascii") as file:
+        for number in range(DRAFTS):
+            booking = f"draft_{number}"
+            token = link_token(booking, int(time.time()) + seconds + 600)
+            connection.request("PUT", f"/v1/drafts/{booking}", '{"allergies":"none"}',
+                               {"Content-Type": "application/json", "X-Intake-Link": token})
+            reply = connection.getresponse()
+            assert reply.status == 201, reply.read()
+            reply.read()
+            file.write(f"{booking} {token}\n")
+    connection.close()
+    return path
+
+
+def start_load(stage, daemon, token, seconds):
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", os.path.join(ROOT, "tests", "bench", "mix.lua"),
+               daemon.base, "--", token, f"soak{os.getpid()}", begin_drafts(daemon, stage.directory, seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def watch(daemon, seconds, load):
+    """(MiB, descriptors) at regular times until the load ends."""
+    begun, found = time.monotonic(), []
+    for number in range(1, SAMPLES):
+        try:
+            load.wait(max(0.0, begun + seconds * number / SAMPLES - time.monotonic()))
+            break
+        except subprocess.TimeoutExpired:
+            found.append(resources(daemon))
+    return found
+
+
+def middle(samples):
+    return statistics.median(sample[0] for sample in samples), statistics.median(sample[1] for sample in samples)
+
+
+def prove(binary, table, short, seconds=None):
+    seconds = seconds or (30 if short else 1800)
+    with Stage(binary) as stage:
+        done = run_command(binary, "token", "create", "--role", "staff", "--name", "soak", conninfo=stage.database.conninfo)
+        assert done.returncode == 0, done.stderr
+        (daemon,) = stage.start({**OPTIONS, "lane.deadline_ms": 5000, "executor.deadline_ms": 5000})
+        load = start_load(stage, daemon, done.stdout.strip(), seconds)
+        samples = watch(daemon, seconds, load)
+        said = load.communicate()[0]
+        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+        failures = int(re.search(r"5xx replies: (\d+)", said)[1])
+        stored = stage.database.value("SELECT count(*) FROM medical_questionnaire_submissions")
+    # Around a fifth of the time, and at its end: single samples have a request's buffers in them.
+    (early_mib, early_fds), (late_mib, late_fds) = middle(samples[SAMPLES // 5 - 3:SAMPLES // 5 + 3]), middle(samples[-6:])
+    table.add(f"{seconds / 60:g} minutes of posts, revisions, look-ups, lists, drafts, refusals",
+              f"{rate:,.0f} a second, {stored:,} stored, {failures} replies 5xx", "0", failures == 0)
+    table.add("  resident MiB after a fifth and at the end", f"{early_mib:.1f} / {late_mib:.1f}",
+              f"at most {MORE_MIB:.0f} more", late_mib - early_mib <= MORE_MIB)
+    table.add("  descriptors after a fifth and at the end", f"{early_fds:.0f} / {late_fds:.0f}",
+              f"at most {MORE_DESCRIPTORS} more", late_fds - early_fds <= MORE_DESCRIPTORS)
