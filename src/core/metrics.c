@@ -23,6 +23,7 @@ struct metric {
     bool hides_untouched;
     struct series *series;
     size_t series_count;
+    size_t series_capacity;
 };
 
 struct metrics {
@@ -84,8 +85,11 @@ struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, 
 
 size_t metric_add_series(struct metric *metric, const char *labels)
 {
-    metric->series =
-        must(reallocarray(metric->series, metric->series_count + 1, sizeof(struct series)));
+    if (metric->series_count == metric->series_capacity) { /* doubled: some have thousands */
+        metric->series_capacity = metric->series_capacity > 0 ? 2 * metric->series_capacity : 1;
+        metric->series =
+            must(reallocarray(metric->series, metric->series_capacity, sizeof(struct series)));
+    }
     struct series *series = &metric->series[metric->series_count];
     memset(series, 0, sizeof *series);
     series->labels = must(strdup(labels));
