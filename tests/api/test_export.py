@@ -222,7 +222,9 @@ def test_there_are_only_so_many_at_once(start_intake, staff_token):
 
 
 @pytest.mark.threaded
-def test_a_stop_does_not_wait_for_a_reader_who_sleeps(intake, staff_token):
+def test_a_stop_does_not_wait_for_a_reader_who_sleeps(start_intake, staff_token):
+    """It waits for what the lanes and the executor still do, and not for http.response_timeout_ms, 30 s."""
+    intake = start_intake({"lane.deadline_ms": 1000, "executor.deadline_ms": 1000})
     fill(intake.database, 20000)
     with begin(intake, staff_token):
         eventually(lambda: exported(intake.database), what="the first page")

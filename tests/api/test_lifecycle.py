@@ -165,11 +165,17 @@ def test_it_tells_systemd_that_it_reloads(start_intake):
 
 @pytest.mark.threaded
 def test_start_to_ready_is_quick(start_intake):
-    """200 ms are promised of the release build on a free machine; sanitizers get ten times that."""
-    intake = start_intake.prepare()
-    started = time.monotonic()
-    intake.start()
-    assert time.monotonic() - started < 2.0
+    """200 ms are promised of the release build on a free machine; sanitizers get ten times that.
+
+    The best of three counts: the machine may be busy with something else at one of them.
+    """
+    took = []
+    for _ in range(3):
+        intake = start_intake.prepare()
+        started = time.monotonic()
+        intake.start()
+        took.append(time.monotonic() - started)
+    assert min(took) < 2.0, took
 
 
 @pytest.mark.threaded

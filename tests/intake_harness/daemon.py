@@ -29,19 +29,41 @@ def scrubbed_environment(extra=None):
     return environment
 
 
-def free_port():
-    """A port that nobody listens on, below those that outgoing connections take."""
-    base = 20000 + os.getpid() % 40 * 250
-    for port in range(base, base + 2000):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if port not in free_port.given and probe.connect_ex(("127.0.0.1", port)) != 0:
-                free_port.given.add(port)
-                return port
+# Ports below those that outgoing connections take, in blocks that belong to one process at a time.
+FIRST_PORT, LAST_PORT, BLOCK = 20000, 31999, 100
+
+
+def reserve_block():
+    """The ports of a block that no other test process uses: an abstract socket's name is one
+    process's, and goes with it."""
+    blocks = range(FIRST_PORT, LAST_PORT, BLOCK)
+    start = os.getpid() % len(blocks)
+    for first in [*blocks[start:], *blocks[:start]]:
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0intake-test-ports-{first}")
+        except OSError:
+            reservation.close()
+            continue
+        free_port.reservations.append(reservation)
+        return iter(range(first, first + BLOCK))
     raise AssertionError("no free port")
 
 
-free_port.given = set()
+def free_port():
+    """A port that nobody listens on, and that no other test gets: not even one of another run."""
+    while True:
+        port = next(free_port.ports, None)
+        if port is None:
+            free_port.ports = reserve_block()
+            continue
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+free_port.reservations = []
+free_port.ports = iter(())
 
 
 def ini(options):
