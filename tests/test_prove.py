@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from intake_harness.daemon import ROOT, scrubbed_environment
 from proof.ledger import Ledger, compare
 
 
+@pytest.mark.alone
 def test_the_short_form_finds_nothing():
     """With the release build, whose memory is the program's own."""
     done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "proof", "prove.py"), "--short"],

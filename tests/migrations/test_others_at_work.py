@@ -26,6 +26,7 @@ def nobody_waited(measure):
     return any(all(writers.longest_ms < 50 + writers.noise_ms for writers in measure()) for _ in range(2))
 
 
+@pytest.mark.alone
 def test_other_writers_never_wait_and_never_fail(migrate, postgres, legacy_template):
     def measure():
         database = postgres.create_database(legacy_template)
@@ -58,6 +59,7 @@ def test_a_step_gives_way_to_an_idle_transaction(migrate, legacy, arguments, bac
     migrate(legacy, *arguments)
 
 
+@pytest.mark.alone
 def test_a_page_gives_way_to_a_locked_row(migrate, legacy):
     with legacy.connect() as connection:
         with open(os.path.join(ROOT, "migrations", "support.sql"), encoding="utf-8") as file:
@@ -80,6 +82,7 @@ def test_a_page_gives_way_to_a_locked_row(migrate, legacy):
     assert legacy.query("SELECT id FROM users WHERE name IS DISTINCT FROM 'x'") == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("arguments", [["up"], ["down", "--to", "0"]])
 def test_writers_do_not_wait_behind_a_step_that_waits(migrate, legacy, arguments):
     if arguments != ["up"]:
