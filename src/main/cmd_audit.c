@@ -1,13 +1,10 @@
 /* `intake audit`: verify the chain of seals, seal, and list who has seen a booking. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "command.h"
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
-#include "intake/core/text.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_audit.h"
@@ -24,34 +21,6 @@ static const char usage[] =
     "without it, nobody can tell that the newest rows and their seals were cut off together.\n"
     "seal does by hand what the service does every second.\n"
     "list tells who has seen or changed what belongs to a booking, oldest first.";
-
-struct options {
-    const char *config;
-    const char *head;
-    const char *reason;
-    struct audit_filter filter;
-};
-
-/* "12:3f…" */
-static bool read_head(const char *text, struct audit_head *ret_head)
-{
-    char number[24];
-    const char *colon = strchr(text, ':');
-    long value;
-    if (colon == NULL || (size_t)(colon - text) >= sizeof number ||
-        strspn(colon + 1, "0123456789abcdef") != AUDIT_HASH_SIZE - 1 ||
-        colon[AUDIT_HASH_SIZE] != '\0') {
-        return false;
-    }
-    memcpy(number, text, (size_t)(colon - text));
-    number[colon - text] = '\0';
-    if (!text_to_long(number, 1, INT64_MAX, &value)) {
-        return false;
-    }
-    ret_head->number = value;
-    memcpy(ret_head->hash, colon + 1, AUDIT_HASH_SIZE);
-    return true;
-}
 
 static void print_unsealed(const struct audit_report *report)
 {
@@ -99,16 +68,11 @@ static void print_fault(const struct audit_report *report)
     }
 }
 
-static int verify(struct connection *connection, const struct options *options)
+static int verify(struct connection *connection, const struct audit_head *known)
 {
     struct err err = {0};
-    struct audit_head known;
     struct audit_report report;
-    if (options->head != NULL && !read_head(options->head, &known)) {
-        return command_usage(usage);
-    }
-    if (audit_verify(connection, options->head != NULL ? &known : NULL, &report, &err) !=
-        STATUS_OK) {
+    if (audit_verify(connection, known->number > 0 ? known : NULL, &report, &err) != STATUS_OK) {
         return command_fail(&err);
     }
     if (report.fault != AUDIT_INTACT) {
@@ -149,102 +113,55 @@ static void print_line(void *context, const struct audit_line *line)
            *line->reason != '\0' ? line->reason : "-");
 }
 
-static int list(struct connection *connection, const struct options *options)
+static int list(struct connection *connection, const struct audit_arguments *arguments)
 {
     struct err err = {0};
     struct command_actor who;
-    if (options->filter.booking_uid == NULL) {
-        return command_usage(usage);
-    }
-    if (command_actor(options->reason, &who, &err) != STATUS_OK) {
+    if (command_actor(arguments->reason, &who, &err) != STATUS_OK) {
         return command_fail(&err);
     }
     const struct audit_actor actor = command_audit_actor(&who);
     printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", "TIME", "ACTION", "ACTOR", "CLIENT",
            "REQUEST", "REASON");
-    return audit_list(connection, &actor, &options->filter, print_line, NULL, &err) == STATUS_OK
+    return audit_list(connection, &actor, &arguments->filter, print_line, NULL, &err) == STATUS_OK
                ? EXIT_DONE
                : command_fail(&err);
 }
 
-static int run(struct connection *connection, const char *action, const struct options *options)
+static int run(struct connection *connection, const struct audit_arguments *arguments)
 {
-    if (text_equal(action, "verify")) {
-        return verify(connection, options);
-    }
-    if (text_equal(action, "seal")) {
+    switch (arguments->action) {
+    case AUDIT_VERIFY:
+        return verify(connection, &arguments->head);
+    case AUDIT_SEAL:
         return seal(connection);
+    case AUDIT_LIST:
+        return list(connection, arguments);
     }
-    return list(connection, options);
-}
-
-static const struct statement_list *statements_of(const char *action)
-{
-    if (text_equal(action, "verify")) {
-        return &audit_verify_statements;
-    }
-    if (text_equal(action, "seal")) {
-        return &audit_seal_statements;
-    }
-    return text_equal(action, "list") ? &audit_statements : NULL;
-}
-
-/* False: the usage is to be shown; `*ret_code` says how that ends. */
-static bool read_options(int argc, char **argv, struct options *options, int *ret_code)
-{
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},  {"head", required_argument, NULL, 'n'},
-        {"booking", required_argument, NULL, 'b'}, {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},   {"reason", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},          {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'n':
-            options->head = optarg;
-            break;
-        case 'b':
-            options->filter.booking_uid = optarg;
-            break;
-        case 's':
-            options->filter.since = optarg;
-            break;
-        case 'u':
-            options->filter.until = optarg;
-            break;
-        case 'w':
-            options->reason = optarg;
-            break;
-        default:
-            *ret_code = option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
-            return false;
-        }
-    }
-    *ret_code = EXIT_UNUSABLE;
-    return argc - optind == 1 && statements_of(argv[optind]) != NULL;
+    return EXIT_UNUSABLE;
 }
 
 int cmd_audit(int argc, char **argv)
 {
-    struct options options = {0};
-    int code;
-    if (!read_options(argc, argv, &options, &code)) {
-        (void)command_usage(usage);
-        return code;
+    static const struct statement_list *const statements[] = {
+        [AUDIT_VERIFY] = &audit_verify_statements,
+        [AUDIT_SEAL] = &audit_seal_statements,
+        [AUDIT_LIST] = &audit_statements,
+    };
+    struct audit_arguments arguments;
+    const enum arguments_read read = audit_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
     }
-    const char *action = argv[optind];
     struct err err = {0};
     AUTO(config_finish) struct config config = {0};
     struct connection *connection = NULL;
-    if (config_load(options.config, &config, &err) != STATUS_OK ||
-        command_connect(&config, "intake audit", statements_of(action), 1, &connection, &err) !=
-            STATUS_OK) {
+    if (config_load(arguments.config, &config, &err) != STATUS_OK ||
+        command_connect(&config, "intake audit", statements[arguments.action], 1, &connection,
+                        &err) != STATUS_OK) {
         return command_fail(&err);
     }
-    code = run(connection, action, &options);
+    const int code = run(connection, &arguments);
     connection_destroy(connection);
     return code;
 }

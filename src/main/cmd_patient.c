@@ -1,6 +1,5 @@
 /* `intake patient`: hand out everything that is held about a person, and erase it. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,14 +28,6 @@ static const char usage[] =
     "--yes is given; with --dry-run it only counts.\n"
     "  --reason TEXT   why, for the audit log; no personal data\n"
     "Ends with 1 when nothing is held, or when WHO may mean several persons.";
-
-struct options {
-    const char *config;
-    const char *output;
-    const char *reason;
-    bool dry_run;
-    bool yes;
-};
 
 /* What became of finding the person, where it is no success. */
 static int fail(enum status status, const struct strbuf *several, const struct err *err)
@@ -90,18 +81,18 @@ static int write_file(const char *path, const struct strbuf *text)
 }
 
 static int export_patient(struct connection *connection, const struct audit_actor *actor,
-                          const char *who, const struct options *options)
+                          const struct patient_arguments *arguments)
 {
     struct err err = {0};
     AUTO(strbuf_finish) struct strbuf archive = {0};
     AUTO(strbuf_finish) struct strbuf several = {0};
     const enum status status =
-        patient_rights_export(connection, actor, who, &archive, &several, &err);
+        patient_rights_export(connection, actor, arguments->who, &archive, &several, &err);
     if (status != STATUS_OK) {
         return fail(status, &several, &err);
     }
-    if (options->output != NULL) {
-        return write_file(options->output, &archive);
+    if (arguments->output != NULL) {
+        return write_file(arguments->output, &archive);
     }
     if (!write_all(STDOUT_FILENO, &archive)) {
         perror("intake: the archive could not be printed");
@@ -110,10 +101,10 @@ static int export_patient(struct connection *connection, const struct audit_acto
     return EXIT_DONE;
 }
 
-static bool confirmed(const struct options *options)
+static bool confirmed(const struct patient_arguments *arguments)
 {
     char line[8];
-    if (options->yes || options->dry_run) {
+    if (arguments->yes || arguments->dry_run) {
         return true;
     }
     if (!isatty(STDIN_FILENO)) {
@@ -137,25 +128,24 @@ static void print_report(const struct erasure_report *report, bool dry_run)
 }
 
 static int erase_patient(struct connection *connection, const struct audit_actor *actor,
-                         const char *who, const struct options *options)
+                         const struct patient_arguments *arguments)
 {
     struct err err = {0};
     struct erasure_report report;
     AUTO(strbuf_finish) struct strbuf several = {0};
-    if (!confirmed(options)) {
+    if (!confirmed(arguments)) {
         return EXIT_UNUSABLE;
     }
-    const enum status status =
-        patient_rights_erase(connection, actor, who, options->dry_run, &report, &several, &err);
+    const enum status status = patient_rights_erase(connection, actor, arguments->who,
+                                                    arguments->dry_run, &report, &several, &err);
     if (status != STATUS_OK) {
         return fail(status, &several, &err);
     }
-    print_report(&report, options->dry_run);
+    print_report(&report, arguments->dry_run);
     return EXIT_DONE;
 }
 
-static int run(const struct config *config, const struct options *options, const char *action,
-               const char *who)
+static int run(const struct config *config, const struct patient_arguments *arguments)
 {
     struct err err = {0};
     struct command_actor person;
@@ -165,60 +155,29 @@ static int run(const struct config *config, const struct options *options, const
     };
     _Static_assert(ERASURE_LISTS == 4, "all of them are above");
     struct connection *connection = NULL;
-    if (command_actor(options->reason, &person, &err) != STATUS_OK ||
+    if (command_actor(arguments->reason, &person, &err) != STATUS_OK ||
         command_connect(config, "intake patient", lists, ARRAY_LENGTH(lists), &connection, &err) !=
             STATUS_OK) {
         return command_fail(&err);
     }
     const struct audit_actor actor = command_audit_actor(&person);
-    const int code = text_equal(action, "export") ? export_patient(connection, &actor, who, options)
-                                                  : erase_patient(connection, &actor, who, options);
+    const int code = arguments->erase ? erase_patient(connection, &actor, arguments)
+                                      : export_patient(connection, &actor, arguments);
     connection_destroy(connection);
     return code;
 }
 
 int cmd_patient(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"output", required_argument, NULL, 'o'},
-        {"reason", required_argument, NULL, 'w'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"yes", no_argument, NULL, 'y'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    struct options options = {0};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options.config = optarg;
-            break;
-        case 'o':
-            options.output = optarg;
-            break;
-        case 'w':
-            options.reason = optarg;
-            break;
-        case 'd':
-            options.dry_run = true;
-            break;
-        case 'y':
-            options.yes = true;
-            break;
-        default:
-            (void)command_usage(usage);
-            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
-        }
-    }
-    const char *action = argc - optind == 2 ? argv[optind] : NULL;
-    if (action == NULL || (!text_equal(action, "export") && !text_equal(action, "erase"))) {
-        return command_usage(usage);
+    struct patient_arguments arguments;
+    const enum arguments_read read = patient_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
     }
     struct err err = {0};
     AUTO(config_finish) struct config config = {0};
-    if (config_load(options.config, &config, &err) != STATUS_OK) {
+    if (config_load(arguments.config, &config, &err) != STATUS_OK) {
         return command_fail(&err);
     }
-    return run(&config, &options, action, argv[optind + 1]);
+    return run(&config, &arguments);
 }

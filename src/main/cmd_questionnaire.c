@@ -17,32 +17,6 @@ static const char usage[] =
     "the QuestionnaireResponse in RESPONSE.json as answers to it (with --flat: the answers as\n"
     "POST /v1/submissions takes them). Exit code 0: valid, 1: not valid, 2: unusable.";
 
-struct arguments {
-    const char *definition;
-    const char *response;
-    bool flat;
-};
-
-static bool read_arguments(int argc, char **argv, struct arguments *ret)
-{
-    *ret = (struct arguments){0};
-    if (argc < 2 || !text_equal(argv[1], "check")) {
-        return false;
-    }
-    for (int i = 2; i < argc; i++) {
-        if (text_equal(argv[i], "--flat")) {
-            ret->flat = true;
-        } else if (argv[i][0] == '-' || ret->response != NULL) {
-            return false;
-        } else if (ret->definition == NULL) {
-            ret->definition = argv[i];
-        } else {
-            ret->response = argv[i];
-        }
-    }
-    return ret->definition != NULL && (!ret->flat || ret->response != NULL);
-}
-
 static int print(const struct issues *issues, int exit_code)
 {
     AUTO(strbuf_finish) struct strbuf text = {0};
@@ -64,7 +38,7 @@ static int print_unusable(const struct err *err)
 }
 
 static enum status validate(const struct questionnaire *questionnaire,
-                            const struct arguments *arguments, struct issues *issues,
+                            const struct questionnaire_arguments *arguments, struct issues *issues,
                             struct err *err)
 {
     AUTO_FREE char *data = NULL;
@@ -92,18 +66,15 @@ static enum status validate(const struct questionnaire *questionnaire,
 
 int cmd_questionnaire(int argc, char **argv)
 {
-    struct arguments arguments;
+    struct questionnaire_arguments arguments;
+    const enum arguments_read read = questionnaire_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
+    }
     struct err err = {0};
     struct questionnaire *questionnaire = NULL;
     AUTO(issues_finish) struct issues definition_issues = {0};
     AUTO(issues_finish) struct issues issues = {0};
-    if (argc > 1 && text_equal(argv[1], "--help")) {
-        printf("usage: intake %s\n", usage);
-        return EXIT_DONE;
-    }
-    if (!read_arguments(argc, argv, &arguments)) {
-        return command_usage(usage);
-    }
     enum status status =
         questionnaire_load(arguments.definition, &definition_issues, &questionnaire, &err);
     if (status != STATUS_OK) {

@@ -1,5 +1,4 @@
 /* `intake retention run`: erase what is held longer than the configuration says. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +6,6 @@
 
 #include "command.h"
 #include "intake/core/cleanup.h"
-#include "intake/core/text.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_erasure.h"
@@ -78,29 +76,10 @@ static int run(struct connection *connection, const struct config *config, bool 
 
 int cmd_retention(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    const char *path = NULL;
-    bool dry_run = false;
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'd':
-            dry_run = true;
-            break;
-        default:
-            (void)command_usage(usage);
-            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
-        }
-    }
-    if (argc - optind != 1 || !text_equal(argv[optind], "run")) {
-        return command_usage(usage);
+    struct retention_arguments arguments;
+    const enum arguments_read read = retention_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
     }
     struct err err = {0};
     AUTO(config_finish) struct config config = {0};
@@ -109,12 +88,12 @@ int cmd_retention(int argc, char **argv)
         erasure_statements[1], erasure_statements[2], erasure_statements[3],
     };
     struct connection *connection = NULL;
-    if (config_load(path, &config, &err) != STATUS_OK ||
+    if (config_load(arguments.config, &config, &err) != STATUS_OK ||
         command_connect(&config, "intake retention", lists, ARRAY_LENGTH(lists), &connection,
                         &err) != STATUS_OK) {
         return command_fail(&err);
     }
-    const int code = run(connection, &config, dry_run);
+    const int code = run(connection, &config, arguments.dry_run);
     connection_destroy(connection);
     return code;
 }

@@ -1,5 +1,4 @@
 /* `intake serve`: signals, the service manager, and the life of the app. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,36 +106,18 @@ static int serve(struct app *app)
 
 int cmd_serve(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    struct app app = {0};
-    bool check_only = false;
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            app.config_path = optarg;
-            break;
-        case 'k':
-            check_only = true;
-            break;
-        default:
-            (void)command_usage(usage);
-            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
-        }
+    struct serve_arguments arguments;
+    const enum arguments_read read = serve_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
     }
-    if (optind < argc) {
-        return command_usage(usage);
-    }
+    struct app app = {.config_path = arguments.config};
     struct err err = {0};
     if (app_check(&app, &err) != STATUS_OK) {
         config_finish(&app.config);
         return command_fail(&err);
     }
-    if (check_only) {
+    if (arguments.check) {
         config_finish(&app.config);
         puts("configuration, questionnaires and schema are in order");
         return EXIT_DONE;

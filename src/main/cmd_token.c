@@ -1,12 +1,10 @@
 /* `intake token`: create, list and revoke tokens. */
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
-#include "intake/core/text.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_token.h"
@@ -20,26 +18,15 @@ static const char usage[] =
     "\n"
     "  --reason TEXT   why, for the audit log";
 
-struct options {
-    const char *config;
-    const char *role;
-    const char *name;
-    const char *expires;
-    const char *reason;
-};
-
 static int create_token(struct connection *connection, const struct audit_actor *actor,
-                        const struct options *options)
+                        const struct token_arguments *arguments)
 {
     struct err err = {0};
     enum role role;
     char token[STAFF_TOKEN_SIZE];
-    if (options->role == NULL || options->name == NULL) {
-        return command_usage(usage);
-    }
-    if (role_from_name(options->role, &role, &err) != STATUS_OK ||
-        staff_create_token(connection, actor, role, options->name, options->expires, token, &err) !=
-            STATUS_OK) {
+    if (role_from_name(arguments->role, &role, &err) != STATUS_OK ||
+        staff_create_token(connection, actor, role, arguments->name, arguments->expires, token,
+                           &err) != STATUS_OK) {
         return command_fail(&err);
     }
     puts(token);
@@ -91,69 +78,41 @@ static int revoke_token(struct connection *connection, const struct audit_actor 
     return status == STATUS_OK ? EXIT_DONE : command_fail(&err);
 }
 
-static int run(struct connection *connection, const struct options *options, int argc, char **argv)
+static int run(struct connection *connection, const struct token_arguments *arguments)
 {
     struct err err = {0};
     struct command_actor who;
-    if (command_actor(options->reason, &who, &err) != STATUS_OK) {
+    if (command_actor(arguments->reason, &who, &err) != STATUS_OK) {
         return command_fail(&err);
     }
     const struct audit_actor actor = command_audit_actor(&who);
-    if (argc == 1 && text_equal(argv[0], "create")) {
-        return create_token(connection, &actor, options);
-    }
-    if (argc == 1 && text_equal(argv[0], "list")) {
+    switch (arguments->action) {
+    case TOKEN_CREATE:
+        return create_token(connection, &actor, arguments);
+    case TOKEN_LIST:
         return list_tokens(connection, &actor);
+    case TOKEN_REVOKE:
+        return revoke_token(connection, &actor, arguments->id_or_name);
     }
-    if (argc == 2 && text_equal(argv[0], "revoke")) {
-        return revoke_token(connection, &actor, argv[1]);
-    }
-    return command_usage(usage);
+    return EXIT_UNUSABLE;
 }
 
 int cmd_token(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"role", required_argument, NULL, 'r'},
-        {"name", required_argument, NULL, 'n'},
-        {"expires", required_argument, NULL, 'e'},
-        {"reason", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    struct options options = {0};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options.config = optarg;
-            break;
-        case 'r':
-            options.role = optarg;
-            break;
-        case 'n':
-            options.name = optarg;
-            break;
-        case 'e':
-            options.expires = optarg;
-            break;
-        case 'w':
-            options.reason = optarg;
-            break;
-        default:
-            (void)command_usage(usage);
-            return option == 'h' ? EXIT_DONE : EXIT_UNUSABLE;
-        }
+    struct token_arguments arguments;
+    const enum arguments_read read = token_arguments(argc, argv, &arguments);
+    if (read != ARGUMENTS_READ) {
+        return command_usage(usage, read);
     }
     struct err err = {0};
     AUTO(config_finish) struct config config = {0};
     struct connection *connection = NULL;
-    if (config_load(options.config, &config, &err) != STATUS_OK ||
+    if (config_load(arguments.config, &config, &err) != STATUS_OK ||
         command_connect(&config, "intake token", &token_statements, 1, &connection, &err) !=
             STATUS_OK) {
         return command_fail(&err);
     }
-    const int code = run(connection, &options, argc - optind, argv + optind);
+    const int code = run(connection, &arguments);
     connection_destroy(connection);
     return code;
 }

@@ -17,10 +17,11 @@ int command_fail(const struct err *err)
     return EXIT_UNUSABLE;
 }
 
-int command_usage(const char *usage)
+int command_usage(const char *usage, enum arguments_read read)
 {
-    fprintf(stderr, "usage: intake %s\n", usage);
-    return EXIT_UNUSABLE;
+    const bool asked_for = read == ARGUMENTS_HELP;
+    fprintf(asked_for ? stdout : stderr, "usage: intake %s\n", usage);
+    return asked_for ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
 enum status command_connect(const struct config *config, const char *application_name,
@@ -59,7 +60,7 @@ enum status command_actor(const char *reason, struct command_actor *ret_actor, s
         return err_set(err, STATUS_INVALID, "the reason must be at most %d characters in UTF-8",
                        AUDIT_REASON_MAX);
     }
-    // cppcheck-suppress getpwuidCalled
+    // cppcheck-suppress getpwuidCalled ; one thread
     const struct passwd *user = getpwuid(getuid()); // NOLINT(concurrency-mt-unsafe): one thread
     if (user != NULL && utf8_is_valid(user->pw_name, strlen(user->pw_name))) {
         snprintf(ret_actor->name, sizeof ret_actor->name, "cli:%.255s", user->pw_name);

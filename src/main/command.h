@@ -2,6 +2,7 @@
 #ifndef INTAKE_MAIN_COMMAND_H
 #define INTAKE_MAIN_COMMAND_H
 
+#include "arguments.h"
 #include "intake/core/config.h"
 #include "intake/core/err.h"
 
@@ -25,8 +26,11 @@ int cmd_token(int argc, char **argv);
 /* Prints "intake: message" on standard error and returns EXIT_UNUSABLE. */
 int command_fail(const struct err *err);
 
-/* Prints "intake: " and a usage line on standard error and returns EXIT_UNUSABLE. */
-int command_usage(const char *usage);
+/*
+ * Prints "usage: intake " and `usage`: on standard output, and returns EXIT_DONE, when somebody
+ * asked for it; on standard error, and returns EXIT_UNUSABLE, when they were misunderstood.
+ */
+int command_usage(const char *usage, enum arguments_read read);
 
 /*
  * Connects as the configuration says, with `count` lists of statements. The caller

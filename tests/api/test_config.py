@@ -148,11 +148,24 @@ def test_the_shipped_file_documents_every_key_with_its_default(binary):
         assert file.read() == done.stdout
 
 
+COMMANDS = ("serve", "migrate", "questionnaire", "token", "audit", "patient", "retention", "link")
+
+
 @pytest.mark.parametrize("arguments", [[], ["help-me"], ["serve", "--port", "1"], ["serve", "extra"],
-                                       ["migrate"], ["migrate", "sideways"]])
+                                       ["migrate"], ["migrate", "sideways"], ["migrate", "down"], ["audit", "list"],
+                                       ["token", "create", "--role", "staff"], ["token", "revoke"],
+                                       ["audit", "verify", "--head", "12"], ["link", "--days", "0", "b1"],
+                                       *([command, "--round"] for command in COMMANDS)])
 def test_a_wrong_command_line_says_how_it_is_right(binary, arguments):
     done = run_command(binary, *arguments)
     assert done.returncode != 0 and "usage" in done.stderr.lower() and not done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_printed_for_who_asks(binary, command):
+    done = run_command(binary, command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: intake {command}")
 
 
 def test_help_and_version(binary):
