@@ -11,6 +11,9 @@
 
 enum {
     AGAIN_US = 200 * 1000, /* after which a host that refused is asked again */
+    SHUNNED_US =
+        1000 * 1000, /* how much later than the others a shunned host is asked at the most */
+    NOBODY = CONNECT_HOSTS_MAX,
     PARAMETERS_MAX = 16,
 };
 
@@ -24,6 +27,8 @@ struct connect_hosts {
     const char *pieces[LISTS][CONNECT_HOSTS_MAX];
     size_t counts[LISTS];
     size_t count;
+    size_t latest;  /* whose connection was the last; NOBODY */
+    size_t shunned; /* NOBODY */
 };
 
 /* One host of an attempt. */
@@ -34,7 +39,7 @@ struct candidate {
 };
 
 struct race {
-    const struct connect_hosts *hosts;
+    struct connect_hosts *hosts;
     const struct connect_parameters *parameters;
     struct candidate candidates[CONNECT_HOSTS_MAX];
     char *message;
@@ -92,6 +97,9 @@ struct connect_hosts *connect_hosts_create(const char *conninfo)
 {
     PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
     struct connect_hosts *hosts = options != NULL ? calloc(1, sizeof *hosts) : NULL;
+    if (hosts != NULL) {
+        hosts->latest = hosts->shunned = NOBODY;
+    }
     if (hosts != NULL && (!wants_the_primary(options) || !read_hosts(hosts, options))) {
         connect_hosts_destroy(TAKE(hosts));
     }
@@ -108,6 +116,13 @@ void connect_hosts_destroy(struct connect_hosts *hosts)
         free(hosts->texts[list]);
     }
     free(hosts);
+}
+
+void connect_hosts_shun(struct connect_hosts *hosts)
+{
+    if (hosts != NULL) {
+        hosts->shunned = hosts->latest;
+    }
 }
 
 /* The host's own parameters come last: they count. */
@@ -150,6 +165,9 @@ static void refuse(struct candidate *candidate)
 static void ask_again(struct race *race, size_t index)
 {
     struct candidate *candidate = &race->candidates[index];
+    if (race->hosts->shunned == index) {
+        race->hosts->shunned = NOBODY;
+    }
     candidate->pg = ask(race, index);
     candidate->waits_for = PGRES_POLLING_WRITING;
     if (candidate->pg == NULL || PQstatus(candidate->pg) == CONNECTION_BAD) {
@@ -203,6 +221,7 @@ static PGconn *wait_once(struct race *race, int64_t deadline_us)
     for (size_t i = 0; i < race->hosts->count; i++) {
         struct candidate *candidate = &race->candidates[i];
         if (sockets[i].revents != 0 && go_on(race, candidate)) {
+            race->hosts->latest = i;
             return TAKE(candidate->pg);
         }
     }
@@ -216,6 +235,10 @@ static bool keep_asking(struct race *race)
     for (size_t i = 0; i < race->hosts->count; i++) {
         waiting += race->candidates[i].pg != NULL;
     }
+    if (waiting == 0 && race->hosts->shunned != NOBODY) {
+        ask_again(race, race->hosts->shunned); /* nobody else is the one */
+        return true;
+    }
     const int64_t now_us = clock_monotonic_us();
     for (size_t i = 0; i < race->hosts->count && waiting > 0; i++) {
         if (race->candidates[i].pg == NULL && race->candidates[i].again_us <= now_us) {
@@ -225,7 +248,7 @@ static bool keep_asking(struct race *race)
     return waiting > 0;
 }
 
-PGconn *connect_hosts_connect(const struct connect_hosts *hosts,
+PGconn *connect_hosts_connect(struct connect_hosts *hosts,
                               const struct connect_parameters *parameters, int64_t deadline_us,
                               char *ret_message, size_t message_size)
 {
@@ -237,7 +260,11 @@ PGconn *connect_hosts_connect(const struct connect_hosts *hosts,
     };
     ret_message[0] = '\0';
     for (size_t i = 0; i < hosts->count; i++) {
-        ask_again(&race, i);
+        if (i == hosts->shunned) {
+            race.candidates[i].again_us = clock_monotonic_us() + SHUNNED_US;
+        } else {
+            ask_again(&race, i);
+        }
     }
     PGconn *winner = NULL;
     while (winner == NULL && keep_asking(&race) &&

@@ -214,6 +214,7 @@ static enum status finish_statement(struct connection *connection, int64_t deadl
     enum status status = STATUS_OK;
     for (;;) {
         if (!wait_for_result(connection->pg, deadline_us)) {
+            connect_hosts_shun(connection->hosts);
             connection_reset(connection);
             return err_set(err, STATUS_UNKNOWN, "PostgreSQL did not answer in time");
         }

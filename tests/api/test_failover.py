@@ -13,6 +13,7 @@ import pytest
 
 from intake_harness.bodies import full
 from intake_harness.waiting import eventually
+from proof.proxy import Proxy
 
 READ_ONLY_FAILURES = 'intake_lane_failures_total{kind="unavailable"}'
 
@@ -30,8 +31,17 @@ def silent_host():
     shutil.rmtree(path)
 
 
+@pytest.fixture
+def proxies(postgres):
+    """Two ways to the same PostgreSQL."""
+    pair = [Proxy(postgres.directory), Proxy(postgres.directory)]
+    yield pair
+    for proxy in pair:
+        proxy.close()
+
+
 def several_hosts(database, first):
-    """The silent host before the one that answers."""
+    """That host before the one that answers."""
     return (database.daemon_conninfo.replace("host=", f"host={first},")
             + " port=5432,5432 target_session_attrs=read-write")
 
@@ -81,6 +91,18 @@ def test_the_new_primary_is_found_while_another_host_is_silent(start_intake, dat
         eventually(lambda: client.get("/health/ready").status_code == 503)
     eventually(lambda: client.get("/health/ready").status_code == 200, 10)
     assert client.submit(full()).status_code == 201
+
+
+def test_a_host_that_took_the_connection_and_did_not_answer_is_not_the_next(start_intake, database, proxies):
+    """A primary that was replaced and does not know it: it says that it takes writes, and none ever ends."""
+    hung, other = proxies
+    other.delay_s = 0.02  # so that the hung one is the first to offer itself, each time
+    intake = start_intake({"database.conninfo": several_hosts(database, hung.directory).replace(
+        f",{database.cluster.directory}", f",{other.directory}"), "lane.deadline_ms": 2000})
+    client = intake.client()
+    assert client.submit(full()).status_code == 201
+    hung.deaf = True
+    eventually(lambda: client.submit(full()).status_code == 201)
 
 
 def test_a_post_that_meets_a_server_that_may_not_write_waits_for_the_primary(start_intake, database):

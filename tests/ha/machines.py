@@ -239,5 +239,13 @@ class Site:
                 and all(member["state"] in ("running", "streaming") for member in members)
                 and len({member.get("timeline") for member in members}) == 1)
 
-    def wait_healthy(self, timeout=120):
+    def last_words(self):
+        """The end of what every Patroni and PostgreSQL wrote."""
+        texts = []
+        for machine in self.machines:
+            with open(os.path.join(self.directory, machine.name, "patroni.log"), encoding="utf-8") as file:
+                texts.append(f"{machine.name}:\n" + "".join(file.readlines()[-20:]))
+        return "\n".join(texts)
+
+    def wait_healthy(self, timeout=300):
         eventually(self.is_healthy, timeout, "three healthy PostgreSQL")

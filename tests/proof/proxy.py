@@ -27,6 +27,7 @@ class Proxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self.delay_s = 0.0
+        self.deaf = False  # connections are made and statements prepared, and none is run
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -84,6 +85,8 @@ class Proxy:
         try:
             while piece := source.recv(random.choice((512, 8192, 65536))):
                 self._flowing.wait()
+                if self.deaf and source is pair[0] and piece.startswith(b"B"):
+                    continue
                 if self.delay_s:
                     time.sleep(self.delay_s)
                 allowed = self._passes(len(piece))
