@@ -269,7 +269,7 @@ static enum status load_file(const char *path, struct config *config, struct err
     if (line < 0) {
         return err_set(err, STATUS_INVALID, "%s: cannot be read", path);
     }
-    return err_set(err, STATUS_INVALID, "%s:%d: %s", path, line,
+    return err_set(err, source.failed ? local.status : STATUS_INVALID, "%s:%d: %s", path, line,
                    source.failed ? local.message : "neither a [section] nor a key = value");
 }
 

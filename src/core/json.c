@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "intake/core/cleanup.h"
+#include "json_memory.h"
 
 /* Whether brackets nest deeper than JSON_DEPTH_MAX; text that is not JSON may give any answer. */
 static bool is_too_deep(const char *data, size_t len)
@@ -49,8 +50,7 @@ static const char *parse_error(const json_error_t *error)
         return "a key occurs twice in one object";
     case json_error_numeric_overflow:
         return "a number is too large";
-    case json_error_out_of_memory:
-        return "out of memory";
+    case json_error_out_of_memory: /* json_memory_load() tells */
     case json_error_unknown:
     case json_error_stack_overflow:
     case json_error_invalid_argument:
@@ -74,11 +74,13 @@ enum status json_parse(const char *data, size_t len, json_t **ret_root, struct e
         return err_set(err, STATUS_INVALID, "nested deeper than %d levels", JSON_DEPTH_MAX);
     }
     json_error_t error;
-    json_t *root = json_loadb(data, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *root = NULL;
+    if (!json_memory_load(data, len, &root, &error)) {
+        return err_no_memory(err);
+    }
     if (root == NULL) {
-        const bool memory = json_error_code(&error) == json_error_out_of_memory;
-        return err_set(err, memory ? STATUS_NO_MEMORY : STATUS_INVALID, "line %d column %d: %s",
-                       error.line, error.column, parse_error(&error));
+        return err_set(err, STATUS_INVALID, "line %d column %d: %s", error.line, error.column,
+                       parse_error(&error));
     }
     *ret_root = root;
     return STATUS_OK;

@@ -174,6 +174,9 @@ static bool read_regex(const struct extension *in)
         pcre2_compile((PCRE2_SPTR)json_string_value(in->value), json_string_length(in->value),
                       PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C,
                       &code, &offset, NULL);
+    if (constraints->regex == NULL && code == PCRE2_ERROR_HEAP_FAILED) {
+        return false;
+    }
     if (constraints->regex == NULL) {
         PCRE2_UCHAR message[120];
         pcre2_get_error_message(code, message, sizeof message);

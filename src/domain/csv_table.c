@@ -290,9 +290,11 @@ static void put_review_state(struct view review, struct strbuf *out)
 {
     json_auto_t *parsed = NULL;
     const char *state = NULL;
-    if (json_parse(review.data, review.len, &parsed, NULL) == STATUS_OK) {
+    const enum status status = json_parse(review.data, review.len, &parsed, NULL);
+    if (status == STATUS_OK) {
         state = json_string_value(json_object_get(parsed, "state"));
     }
+    out->failed = out->failed || status == STATUS_NO_MEMORY;
     strbuf_printf(out, "%s,", state != NULL ? state : "");
 }
 

@@ -18,12 +18,13 @@ static enum status check_contact(const json_t *root, const char *booking_uid,
                                  struct err *err)
 {
     static const char field[] = "booking_uid";
-    json_auto_t *envelope = json_copy(json_readable(root));
+    json_auto_t *envelope = json_object(); /* json_copy() would leave out what has no memory */
+    int failed = json_object_update(envelope, json_readable(root));
     const json_t *posted = json_object_get(root, field);
     if (posted == NULL || json_is_unanswered(posted)) {
-        (void)json_object_set_new(envelope, field, json_string(booking_uid));
+        failed |= json_object_set_new(envelope, field, json_string(booking_uid));
     }
-    if (envelope == NULL || !contact_read(envelope, &post->contact, issues)) {
+    if (failed != 0 || !contact_read(envelope, &post->contact, issues)) {
         return err_no_memory(err);
     }
     if (*post->contact.booking_uid != '\0' && strcmp(post->contact.booking_uid, booking_uid) != 0) {

@@ -328,13 +328,14 @@ void evaluation_print(const struct evaluation *evaluation, struct strbuf *out)
     strbuf_putc(out, '}');
 }
 
-int questionnaire_derived_age(const struct questionnaire *questionnaire, const json_t *body)
+enum status questionnaire_derived_age(const struct questionnaire *questionnaire, const json_t *body,
+                                      int *ret_age, struct err *err)
 {
     struct evaluation evaluation = {.derived_age = -1};
-    if (questionnaire_evaluate(questionnaire, body, &evaluation, NULL) != STATUS_OK) {
-        return -1;
+    const enum status status = questionnaire_evaluate(questionnaire, body, &evaluation, err);
+    if (status == STATUS_OK) {
+        *ret_age = evaluation.derived_age;
+        evaluation_finish(&evaluation);
     }
-    const int age = evaluation.derived_age;
-    evaluation_finish(&evaluation);
-    return age;
+    return status;
 }

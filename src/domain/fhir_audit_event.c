@@ -154,8 +154,8 @@ void fhir_print_audit_page(const struct audit_page *page, const struct audit_pag
         snprintf(uuid, sizeof uuid, "00000000-0000-8000-8000-%012" PRIx64,
                  (uint64_t)line.id & UINT64_C(0xffffffffffff));
         fhir_bundle_add(uuid, (struct view){event.data, event.len}, i == 0, out);
+        out->failed = out->failed || event.failed;
     }
-    out->failed = out->failed || event.failed;
     strbuf_finish(&event);
     fhir_bundle_end(has_some, out);
 }

@@ -109,6 +109,7 @@ void fhir_print_questionnaires(const struct questionnaire_set *set, const char *
             print_uuid(questionnaire, &uuid);
             fhir_bundle_add(uuid.failed ? "" : uuid.data, questionnaire_text(questionnaire), first,
                             out);
+            out->failed = out->failed || uuid.failed;
             first = false;
         }
     }

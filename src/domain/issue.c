@@ -233,6 +233,7 @@ static void print_outcome_issue(const struct issue *issue, struct strbuf *out)
         struct strbuf text = {0};
         strbuf_printf(&text, "linkId %s", issue->field);
         strbuf_json_string(out, text.data == NULL ? "" : text.data, text.len);
+        out->failed = out->failed || text.failed;
         strbuf_finish(&text);
     }
     if (issue->path[0] != '\0') {

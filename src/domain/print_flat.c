@@ -236,6 +236,7 @@ static void print_name(struct printer *printer, const json_t *patient)
         print_key(printer, "attendee_name", strlen("attendee_name"));
         strbuf_json_string(printer->out, joined.data, joined.len);
     }
+    printer->out->failed = printer->out->failed || joined.failed;
     strbuf_finish(&joined);
 }
 

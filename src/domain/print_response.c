@@ -213,6 +213,7 @@ static void print_head(const struct questionnaire *questionnaire, const json_t *
             strbuf_printf(&canonical, "|%s", questionnaire->version);
         }
         print_optional(out, "questionnaire", canonical.data, &first);
+        out->failed = out->failed || canonical.failed;
         strbuf_finish(&canonical);
     }
     print_optional(out, "status", head->status == NULL ? "completed" : head->status, &first);

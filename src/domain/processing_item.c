@@ -134,12 +134,10 @@ enum status processing_item_reset(struct processing_item *item, struct err *err)
     item->contradictions = json_array();
     json_auto_t *before = NULL;
     const struct view text = item->claimed.contradictions;
-    if (json_parse(text.data, text.len, &before, NULL) != STATUS_OK) {
-        before = json_array();
-    }
+    const enum status status = json_parse(text.data, text.len, &before, NULL);
     size_t index;
     json_t *entry;
-    int failed = item->contradictions == NULL;
+    int failed = item->contradictions == NULL || status == STATUS_NO_MEMORY;
     json_array_foreach(before, index, entry)
     {
         const char *field = json_string_value(json_object_get(entry, "field"));

@@ -63,6 +63,7 @@ void compile_issue(struct compile *compile, enum issue_severity severity, uint32
     print_path(compile->questionnaire, item, &path);
     issues_add_severity(compile->issues, severity, code,
                         compile->questionnaire->items[item].link_id, path.data, "%s", message);
+    compile->issues->failed = compile->issues->failed || path.failed;
     strbuf_finish(&path);
 }
 

@@ -114,7 +114,8 @@ enum status questionnaire_set_load(const char *directory, const char *default_id
     struct dirent **entries = NULL;
     const int found = scandir(directory, &entries, is_definition, alphasort);
     if (found < 0) {
-        return err_set(err, STATUS_INVALID, "%s: %s", directory, strerror(errno));
+        return err_set(err, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_INVALID, "%s: %s",
+                       directory, strerror(errno));
     }
     struct questionnaire_set *set = create((size_t)found);
     if (set == NULL) {

@@ -92,6 +92,9 @@ static enum status conclude(const json_t *body, const struct issues *issues, str
     if (!json_is_object(body)) {
         return err_set(err, STATUS_INVALID, "the body must be a JSON object");
     }
+    if (issues->failed) {
+        return err_no_memory(err);
+    }
     return issues_are_none(issues) ? STATUS_OK
                                    : err_set(err, STATUS_INVALID, "the body breaks rules");
 }

@@ -91,13 +91,17 @@ enum status submission_check_answers(const struct questionnaire *questionnaire, 
                                      struct submission_post *post, struct issues *issues,
                                      struct err *err)
 {
-    const enum status status =
+    int age = -1;
+    enum status status =
         questionnaire_validate_flat_text(questionnaire, body, text, text_len, issues, err);
+    if (status == STATUS_OK) {
+        status = questionnaire_derived_age(questionnaire, body, &age, err);
+    }
     if (status == STATUS_OK) {
         post->questionnaire = questionnaire;
         post->write.questionnaire_id = questionnaire_id(questionnaire);
         post->write.questionnaire_version = questionnaire_version(questionnaire);
-        post->write.age = questionnaire_derived_age(questionnaire, body);
+        post->write.age = age;
     }
     return status;
 }

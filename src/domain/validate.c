@@ -71,6 +71,7 @@ static void add_issue(struct check *check, enum issue_severity severity, const c
         strbuf_printf(&path, "%s%s", path.len > 0 ? "." : "", link_id);
     }
     issues_add_severity(check->issues, severity, code, link_id, path.data, "%s", message);
+    check->issues->failed = check->issues->failed || path.failed;
     strbuf_finish(&path);
 }
 

@@ -50,17 +50,17 @@ static const char *type_hint(enum item_type type)
     return hints[type] == NULL ? "This answer is of the wrong kind." : hints[type];
 }
 
-/* PCRE2's own defaults let one match run for seconds. */
-static bool matches(const struct questionnaire *questionnaire, const pcre2_code *regex,
-                    struct view text)
+/* PCRE2's own defaults let one match run for seconds. Without memory the issues have failed. */
+static bool matches(const struct check *check, const pcre2_code *regex, struct view text)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    if (data == NULL) {
-        return false;
+    int result = PCRE2_ERROR_NOMEMORY;
+    if (data != NULL) {
+        result = pcre2_match(regex, (PCRE2_SPTR)text.data, text.len, 0, 0, data,
+                             check->tree->questionnaire->regex_limits);
     }
-    const int result = pcre2_match(regex, (PCRE2_SPTR)text.data, text.len, 0, 0, data,
-                                   questionnaire->regex_limits);
     pcre2_match_data_free(data);
+    check->issues->failed = check->issues->failed || result == PCRE2_ERROR_NOMEMORY;
     return result >= 0;
 }
 
@@ -85,8 +85,7 @@ static void check_text(const struct validate_subject *subject, struct view text)
         VALIDATE_REPORT(subject, ISSUE_ERROR, "minLength", "Please write at least %lld characters.",
                         (long long)constraints->length_min);
     }
-    if (constraints->regex != NULL &&
-        !matches(subject->check->tree->questionnaire, constraints->regex, text)) {
+    if (constraints->regex != NULL && !matches(subject->check, constraints->regex, text)) {
         VALIDATE_REPORT(subject, ISSUE_ERROR, "regex", "This does not look as it should%s%.100s.",
                         constraints->entry_format == NULL ? "" : ": ",
                         constraints->entry_format == NULL ? "" : constraints->entry_format);
@@ -200,6 +199,7 @@ static void check_bounds(const struct validate_subject *subject, const struct an
                                    : "This must not be more than %s.",
                             printed);
         }
+        subject->check->issues->failed = subject->check->issues->failed || text.failed;
     }
     strbuf_finish(&text);
 }

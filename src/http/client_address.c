@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "intake/core/cleanup.h"
-
 static const unsigned char v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 enum { V4_OFFSET = sizeof v4_prefix, V4_PREFIX_BITS = 8 * V4_OFFSET, ADDRESS_BITS = 128 };
@@ -108,9 +106,14 @@ static bool parse_network(struct view text, struct address_network *ret_network)
     }
     if (slash != NULL) {
         const bool v4 = client_address_is_v4(&network.address);
-        AUTO_FREE char *bits_text = text_copy(slash + 1, text.len - address_len - 1);
+        char bits_text[8] = "";
+        const size_t bits_len = text.len - address_len - 1;
         long bits;
-        if (bits_text == NULL || !text_to_long(bits_text, 0, v4 ? 32 : ADDRESS_BITS, &bits)) {
+        if (bits_len >= sizeof bits_text) {
+            return false;
+        }
+        memcpy(bits_text, slash + 1, bits_len);
+        if (!text_to_long(bits_text, 0, v4 ? 32 : ADDRESS_BITS, &bits)) {
             return false;
         }
         network.prefix_bits = (unsigned)bits + (v4 ? V4_PREFIX_BITS : 0);

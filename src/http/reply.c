@@ -81,6 +81,9 @@ void reply_body(struct request *request, unsigned status, const char *content_ty
     if (reply->body == NULL) { /* no memory for a body: at least no wrong status */
         reply->status = status < 400 ? 503 : status;
         reply->body_len = 0;
+        if (status < 400) {
+            reply_header(request, "Retry-After", "2");
+        }
     }
 }
 

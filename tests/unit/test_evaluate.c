@@ -124,7 +124,9 @@ static void test_flags_and_age_of_the_hair_transplant_form(void **state)
     assert_evaluates(questionnaire, "{\"age_range\":\"12-17\",\"allergies\":[\"yes\"]}",
                      "{\"scores\":[],\"flags\":[]}");
     json_auto_t *body = json_pack("{s:s}", "age_range", "65+");
-    assert_int_equal(questionnaire_derived_age(questionnaire, body), 70);
+    int age = -1;
+    assert_int_equal(questionnaire_derived_age(questionnaire, body, &age, NULL), STATUS_OK);
+    assert_int_equal(age, 70);
     questionnaire_destroy(questionnaire);
 }
 

@@ -109,9 +109,10 @@ enum status questionnaire_validate_response(const struct questionnaire *question
                                             struct issues *issues, struct err *err);
 
 /*
- * The age in years that the answers of a flat body stand for (urn:intake:derived-age on the chosen
- * option), or -1.
+ * Sets the age in years that the answers of a flat body stand for (urn:intake:derived-age on the
+ * chosen option), or -1. STATUS_NO_MEMORY alone.
  */
-int questionnaire_derived_age(const struct questionnaire *questionnaire, const json_t *body);
+enum status questionnaire_derived_age(const struct questionnaire *questionnaire, const json_t *body,
+                                      int *ret_age, struct err *err);
 
 #endif
