@@ -11,7 +11,6 @@ void reply_content(struct request *request, const struct content *content)
                         accept_encoding_has_gzip(request_header(request, "Accept-Encoding"));
     const struct view chosen = packed ? content->gzip : content->plain;
     struct strbuf tag = {0};
-    struct strbuf body = {0};
     strbuf_printf(&tag, "\"%s%s\"", content->digest, packed ? "-gzip" : "");
     request->reply.cacheable = true;
     reply_header(request, "Cache-Control", "%s", content->cache_control);
@@ -26,8 +25,7 @@ void reply_content(struct request *request, const struct content *content)
         if (packed) {
             reply_header(request, "Content-Encoding", "gzip");
         }
-        strbuf_append(&body, chosen.data, chosen.len);
-        reply_body(request, 200, content->type, &body);
+        reply_shared(request, 200, content->type, chosen);
     }
     strbuf_finish(&tag);
 }

@@ -2,6 +2,7 @@
 #include "intake/http/deadline.h"
 
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -92,6 +93,19 @@ static void send_timeout_problem(int fd, uint64_t request_id)
 }
 
 /*
+ * What the client has not read is dropped with the connection: otherwise the kernel keeps it, up to
+ * megabytes, for as long as the client says that it is still there.
+ */
+static void drop_unread(int fd)
+{
+    int unread_bytes = 0;
+    if (ioctl(fd, SIOCOUTQ, &unread_bytes) == 0 && unread_bytes > 0) {
+        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+}
+
+/*
  * The idle phase is looked at once per header limit: what received nothing since may go on until
  * its end; what has begun a request and not finished its first line by now is too slow.
  */
@@ -154,6 +168,8 @@ static void expire(struct deadlines *deadlines, struct deadline_entry *entry, in
             atomic_store(&entry->request_id, request_id);
         }
         send_timeout_problem(entry->fd, atomic_load(&entry->request_id));
+    } else {
+        drop_unread(entry->fd);
     }
     (void)shutdown(entry->fd, SHUT_RDWR);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,18 @@
 
 /* The kernel cuts it to net.core.somaxconn. */
 enum { BACKLOG = 4096 };
+enum { UNSENT_MAX_BYTES = 128 * 1024 };
+
+/*
+ * Connections take it over: so much of a reply waits in the kernel for a client that does not read,
+ * and not all that its buffers can grow to. What is under way to a client that reads does not
+ * count.
+ */
+static bool limit_unsent(int fd)
+{
+    const int max_bytes = UNSENT_MAX_BYTES;
+    return setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_bytes, sizeof max_bytes) == 0;
+}
 
 static bool prepare(int fd, const struct sockaddr *address, socklen_t address_len)
 {
@@ -20,7 +33,7 @@ static bool prepare(int fd, const struct sockaddr *address, socklen_t address_le
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
            (address->sa_family != AF_INET6 ||
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
-           bind(fd, address, address_len) == 0 && listen(fd, BACKLOG) == 0;
+           limit_unsent(fd) && bind(fd, address, address_len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
 static enum status listen_on(const struct sockaddr *address, socklen_t address_len,
@@ -64,7 +77,7 @@ enum status listener_adopt(int fd, struct err *err)
     }
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || !limit_unsent(fd)) {
         return err_set(err, STATUS_INTERNAL, "inherited descriptor %d: %s", fd, strerror(errno));
     }
     return STATUS_OK;

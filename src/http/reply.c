@@ -2,6 +2,7 @@
 #include "intake/http/reply.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,7 @@ void reply_body(struct request *request, unsigned status, const char *content_ty
     struct reply *reply = &request->reply;
     stream_destroy(TAKE(reply->stream));
     free(reply->body);
+    reply->shared = NULL;
     reply->status = status;
     reply->content_type = content_type;
     reply->body_len = body->len;
@@ -85,6 +87,15 @@ void reply_body(struct request *request, unsigned status, const char *content_ty
             reply_header(request, "Retry-After", "2");
         }
     }
+}
+
+void reply_shared(struct request *request, unsigned status, const char *content_type,
+                  struct view body)
+{
+    reply_empty(request, status);
+    request->reply.content_type = content_type;
+    request->reply.shared = body.data;
+    request->reply.body_len = body.len;
 }
 
 void reply_json(struct request *request, unsigned status, struct strbuf *body)
@@ -102,6 +113,7 @@ void reply_empty(struct request *request, unsigned status)
     struct reply *reply = &request->reply;
     stream_destroy(TAKE(reply->stream));
     free(TAKE(reply->body));
+    reply->shared = NULL;
     reply->body_len = 0;
     reply->status = status;
 }
@@ -232,7 +244,7 @@ static size_t collect_headers(const struct request *request,
 {
     const struct reply *reply = &request->reply;
     size_t count = 0;
-    if (reply->body != NULL || reply->stream != NULL) {
+    if (reply->body != NULL || reply->shared != NULL || reply->stream != NULL) {
         ret_headers[count++] = (struct header_view){"Content-Type", reply->content_type};
     }
     if (!reply->cacheable) {
@@ -254,7 +266,8 @@ enum MHD_Result reply_queue(struct request *request)
         reply->stream != NULL ? stream_response(request)
         : reply->body != NULL
             ? MHD_create_response_from_buffer(reply->body_len, reply->body, MHD_RESPMEM_MUST_FREE)
-            : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+            : MHD_create_response_from_buffer(reply->body_len, (void *)(uintptr_t)reply->shared,
+                                              MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {
         return MHD_NO;
     }
@@ -285,5 +298,6 @@ void reply_print(const struct request *request, struct strbuf *out)
         strbuf_printf(out, "%s: %s\r\n", headers[i].name, headers[i].value);
     }
     strbuf_printf(out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", reply->body_len);
-    strbuf_append(out, reply->body != NULL ? reply->body : "", reply->body_len);
+    const char *body = reply->body != NULL ? reply->body : reply->shared;
+    strbuf_append(out, body != NULL ? body : "", reply->body_len);
 }

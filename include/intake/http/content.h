@@ -10,11 +10,11 @@ struct content {
     const char *type;
     const char *digest; /* of `plain` */
     const char *cache_control;
-    struct view plain;
-    struct view gzip; /* the same, compressed; NULL data where there is none */
+    struct view plain; /* lives as long as the server */
+    struct view gzip;  /* the same, compressed, and as long; NULL data where there is none */
 };
 
-/* 200 with the content, or 304 for who has it by If-None-Match. Copies it. */
+/* 200 with the content, or 304 for who has it by If-None-Match. Copies nothing of it. */
 void reply_content(struct request *request, const struct content *content);
 
 #endif

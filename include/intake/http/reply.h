@@ -25,7 +25,8 @@ enum { REPLY_HEADERS_MAX = 16 };
 struct reply {
     unsigned status; /* 0: not set yet */
     const char *content_type;
-    char *body;
+    char *body;         /* owned; or NULL, and what is sent is `shared` */
+    const char *shared; /* lives as long as the server */
     size_t body_len;
     struct stream *stream; /* the body is made while it is sent (stream.h); else NULL */
     struct reply_header {
@@ -44,6 +45,10 @@ void reply_finish(struct reply *reply);
 void reply_json(struct request *request, unsigned status, struct strbuf *body);
 void reply_body(struct request *request, unsigned status, const char *content_type,
                 struct strbuf *body);
+
+/* A body that is not copied: it lives as long as the server. */
+void reply_shared(struct request *request, unsigned status, const char *content_type,
+                  struct view body);
 
 /* No body. */
 void reply_empty(struct request *request, unsigned status);
