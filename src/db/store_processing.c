@@ -96,6 +96,12 @@ static const struct statement statements[] = {
                         "    AS r (id, status, failure_reason, contradictions, retry_after_ms,"
                         "          evaluation) "
                         "WHERE s.id = r.id"},
+    {"processing_return_attempts",
+     "UPDATE medical_questionnaire_submissions AS s "
+     "SET attempts = s.attempts - 1 "
+     "FROM unnest($1::uuid[], $2::int[], $3::int[]) AS c (id, revision, attempts) "
+     "WHERE s.id = c.id AND s.revision = c.revision AND s.attempts = c.attempts"
+     "    AND s.status = 'submitted'"},
     {"processing_note_failures",
      "INSERT INTO processing_failures (submission_id, revision, attempt, reason, final) "
      "SELECT f.submission_id, f.revision, f.attempt, f.reason, f.final = 1 "
@@ -228,6 +234,28 @@ enum status processing_lock(struct connection *connection,
         ret_ours[result_int8(result, row, 0)] = result_bool(result, row, 1);
     }
     return STATUS_OK;
+}
+
+bool processing_disk_is_full(const struct connection *connection)
+{
+    return text_equal(connection_sqlstate(connection), "53100");
+}
+
+enum status processing_return_attempts(struct connection *connection,
+                                       const struct processing_attempt *attempts, size_t count,
+                                       struct err *err)
+{
+    struct array arrays[3] = {0};
+    array_start(&arrays[0], ARRAY_UUID);
+    array_start(&arrays[1], ARRAY_INT4);
+    array_start(&arrays[2], ARRAY_INT4);
+    for (size_t i = 0; i < count; i++) {
+        array_add_uuid(&arrays[0], attempts[i].id);
+        array_add_int4(&arrays[1], attempts[i].revision);
+        array_add_int4(&arrays[2], attempts[i].attempt);
+    }
+    AUTO_RESULT PGresult *result = NULL;
+    return execute_arrays(connection, "processing_return_attempts", arrays, 3, &result, err);
 }
 
 enum status processing_backgrounds(struct connection *connection, const char *const *profile_ids,

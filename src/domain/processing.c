@@ -36,6 +36,7 @@ struct batch {
     bool *ours;               /* still as they were claimed */
     struct patient *patients; /* sorted by profile_id */
     size_t patients_count;
+    bool disk_full; /* what kept it from being written */
 };
 
 static int compare_items(const void *a, const void *b)
@@ -341,6 +342,7 @@ static enum status write_batch(struct connection *connection, struct batch *batc
             status = processing_commit(connection, err);
         }
         if (status != STATUS_OK) {
+            batch->disk_full = processing_disk_is_full(connection);
             processing_rollback(connection);
         }
     }
@@ -368,14 +370,49 @@ static void put_off(struct batch *batch, const struct err *err)
     }
 }
 
+void processing_owed_finish(struct processing_owed *owed)
+{
+    free(owed->attempts);
+    *owed = (struct processing_owed){0};
+}
+
+/* Without memory the attempts count: they are few, and there are several. */
+static void owe(const struct batch *batch, struct processing_owed *owed)
+{
+    owed->attempts = calloc(batch->count, sizeof *owed->attempts);
+    owed->count = owed->attempts != NULL ? batch->count : 0;
+    for (size_t i = 0; i < owed->count; i++) {
+        const struct claimed_submission *claimed = &batch->items[i].claimed;
+        struct processing_attempt *attempt = &owed->attempts[i];
+        memcpy(attempt->id, claimed->id, sizeof attempt->id);
+        attempt->revision = claimed->revision;
+        attempt->attempt = claimed->attempts;
+    }
+}
+
+static enum status pay(struct connection *connection, struct processing_owed *owed, struct err *err)
+{
+    const enum status status =
+        owed->count == 0 ? STATUS_OK
+                         : processing_return_attempts(connection, owed->attempts, owed->count, err);
+    if (status == STATUS_OK) {
+        processing_owed_finish(owed);
+    }
+    return status;
+}
+
 enum status processing_run(struct connection *connection,
                            const struct questionnaire_set *questionnaires,
                            const struct processing_options *options, bool again,
-                           struct processing_counts *ret_counts, struct err *err)
+                           struct processing_owed *owed, struct processing_counts *ret_counts,
+                           struct err *err)
 {
     AUTO(finish_batch) struct batch batch = {.options = options};
-    enum status status = processing_claim(connection, again, again ? 1 : options->batch_max,
-                                          options->lease_ms, &batch.claim, err);
+    enum status status = pay(connection, owed, err);
+    if (status == STATUS_OK) {
+        status = processing_claim(connection, again, again ? 1 : options->batch_max,
+                                  options->lease_ms, &batch.claim, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -392,6 +429,9 @@ enum status processing_run(struct connection *connection,
     if (status == STATUS_INVALID || status == STATUS_INTERNAL) {
         put_off(&batch, err);
         status = write_batch(connection, &batch, ret_counts, err);
+    }
+    if (status != STATUS_OK && batch.disk_full) {
+        owe(&batch, owed);
     }
     return status;
 }

@@ -38,6 +38,7 @@ struct worker_thread {
     int64_t caught_up_us; /* when a claim last left nothing behind */
     bool unreachable;     /* and said so in the log */
     int64_t drafts_at_us; /* when to look for expired drafts again; the first thread's */
+    struct processing_owed owed;
 };
 
 struct worker {
@@ -183,10 +184,12 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     }
     struct processing_counts fresh = {0};
     struct processing_counts again = {0};
-    enum status status = processing_run(connection, questionnaires, &options, false, &fresh, err);
+    enum status status =
+        processing_run(connection, questionnaires, &options, false, &thread->owed, &fresh, err);
     if (status == STATUS_OK) {
         count(worker, &fresh);
-        status = processing_run(connection, questionnaires, &options, true, &again, err);
+        status =
+            processing_run(connection, questionnaires, &options, true, &thread->owed, &again, err);
     }
     if (status == STATUS_OK) {
         count(worker, &again);
@@ -308,6 +311,7 @@ void worker_stop(struct worker *worker)
         if (worker->threads[i].started) {
             pthread_join(worker->threads[i].thread, NULL);
         }
+        processing_owed_finish(&worker->threads[i].owed);
     }
     free(worker->threads);
     worker->threads = NULL;

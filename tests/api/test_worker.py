@@ -198,6 +198,29 @@ def test_a_row_that_ends_the_process_each_time_runs_out_of_attempts(start_intake
     assert row["status"] == "failed" and row["failure_reason"]
 
 
+def test_a_full_disk_uses_up_no_attempts(start_intake, database):
+    """It is claimed, and then there is no room for what came of it, more often than there are attempts."""
+    intake = start_intake({**FAST, "worker.lease_ms": 1000})
+    with database.connect("postgres") as admin:
+        admin.execute("""
+            CREATE SEQUENCE refusals;
+            GRANT USAGE ON SEQUENCE refusals TO PUBLIC;
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM nextval('refusals');
+                RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file';
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON medical_backgrounds
+                FOR EACH ROW EXECUTE FUNCTION refuse()""")
+        body = full()
+        assert intake.client().submit(body).status_code == 201
+        eventually(lambda: admin.execute("SELECT last_value FROM refusals").fetchone()["last_value"] >= 4, 30, "four refusals")
+        assert database.submission(body["booking_uid"])["status"] == "submitted"
+        admin.execute("DROP TRIGGER refuse ON medical_backgrounds")
+    intake.wait_processed(body["booking_uid"])
+    assert database.submission(body["booking_uid"])["status"] == "processed"
+
+
 def test_a_disabled_worker_leaves_everything(start_intake):
     intake = start_intake({"worker.enabled": "false"})
     client = intake.client()

@@ -123,8 +123,8 @@ class Ledger:
                 self._acknowledge(booking, reply.status, json.loads(receipt))
                 return connection
             self._note(str(reply.status))
-            if reply.status != 503:
-                self.faults.append(f"{booking.uid}: {reply.status}")
+            if reply.status != 503 or reply.getheader("Retry-After") is None:
+                self.faults.append(f"{booking.uid}: {reply.status}, Retry-After {reply.getheader('Retry-After')}")
                 return connection
             threading.Event().wait(0.02)
         self.faults.append(f"{booking.uid}: never acknowledged")

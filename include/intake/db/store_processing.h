@@ -48,6 +48,21 @@ enum status processing_lock(struct connection *connection,
                             const struct claimed_submission *const *claimed, size_t count,
                             bool *ret_ours, struct err *err);
 
+/* Whether the last statement failed because the server could not make a file longer. */
+bool processing_disk_is_full(const struct connection *connection);
+
+/* An attempt that was counted by a claim. */
+struct processing_attempt {
+    char id[UUID_TEXT_SIZE];
+    int32_t revision;
+    int32_t attempt;
+};
+
+/* Takes them back where the submission is still as it was claimed. */
+enum status processing_return_attempts(struct connection *connection,
+                                       const struct processing_attempt *attempts, size_t count,
+                                       struct err *err);
+
 /* What a medical background holds now. Texts live as long as the result. */
 struct background_row {
     char profile_id[UUID_TEXT_SIZE];
