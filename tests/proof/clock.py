@@ -1,0 +1,108 @@
+"""A clock that jumps under the daemon: what is timed goes by the database's clock, or by one that cannot jump."""
+
+import glob
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+
+from intake_harness.daemon import run_command
+from intake_harness.links import OPTIONS as LINKS
+from intake_harness.links import link_header
+
+from .ledger import Ledger, compare
+from .stage import OPTIONS, Stage, seconds_until
+
+LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"  # of Debian's package libfaketime
+HOUR, DAY, YEAR = 3600, 86400, 31556952
+# (name, seconds from the true time)
+JUMPS = (("an hour forward", HOUR + 60), ("back", 0), ("an hour back", -HOUR), ("to 1999", None), ("ten years on", 10 * YEAR),
+         ("right", 0))
+
+
+class Clock:
+    """What the daemon believes the time to be; CLOCK_MONOTONIC is left alone, as a real jump leaves it."""
+
+    def __init__(self, directory, library):
+        self._path = os.path.join(directory, "clock")
+        self.environment = {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": self._path, "FAKETIME_NO_CACHE": "1",
+                            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        self.jump(0)
+
+    def jump(self, seconds):
+        offset = seconds if seconds is not None else -int(time.time() - 29.5 * YEAR)  # the middle of 1999
+        with open(self._path + ".new", "w", encoding="ascii") as file:
+            file.write(f"{offset:+d}")
+        os.replace(self._path + ".new", self._path)
+        return offset
+
+
+def status_of(daemon, path, headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(daemon.base + path, headers=headers), timeout=20) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def clock_of(daemon):
+    """As it tells itself, in seconds since 1970: the date of its answers."""
+    with urllib.request.urlopen(daemon.base + "/version", timeout=20) as reply:
+        return time.mktime(time.strptime(reply.headers["Date"], "%a, %d %b %Y %H:%M:%S %Z")) - time.timezone
+
+
+def open_session(stage, daemon):
+    """The cookie of a staff session."""
+    made = run_command(stage.binary, "token", "create", "--role", "staff", "--name", "clock", conninfo=stage.database.conninfo)
+    assert made.returncode == 0, made.stderr
+    request = urllib.request.Request(daemon.base + "/v1/session", json.dumps({"token": made.stdout.strip()}).encode(),
+                                     {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin",
+                                      "Origin": daemon.base})
+    with urllib.request.urlopen(request, timeout=20) as reply:
+        return {"Cookie": reply.headers["Set-Cookie"].split(";")[0]}
+
+
+def prove(binary, table, short):
+    library = next(iter(glob.glob(LIBRARY)), None)
+    if library is None:
+        table.add("a clock that jumps", "NOT DONE: libfaketime is not installed", "libfaketime", True)
+        return
+    rounds = 1 if short else 20
+    with Stage(binary) as stage:
+        clock = Clock(stage.directory, library)
+        daemon = stage.prepare({**OPTIONS, **LINKS}).start(clock.environment)
+        began = stage.database.value("SELECT now()")
+        session, link = open_session(stage, daemon), link_header("clock", expires=int(time.time()) + HOUR)
+        book = Ledger([daemon.port]).start()
+        odd = []
+        for name, seconds in JUMPS * rounds:
+            offset = clock.jump(seconds)
+            book.wait_for_more(100)
+            if abs(clock_of(daemon) - time.time() - offset) > 60:
+                odd.append(f"{name}: its clock did not jump")
+            # A link is good until the daemon's clock says otherwise; 404: there is no draft yet.
+            if status_of(daemon, "/v1/drafts/clock", link) != (403 if offset > HOUR else 404):
+                odd.append(f"{name}: the link is {status_of(daemon, '/v1/drafts/clock', link)}")
+            if status_of(daemon, "/v1/session", session) != 200:
+                odd.append(f"{name}: the session ended")
+        book.stop()
+        report(table, stage, book, began, len(JUMPS) * rounds, odd)
+        daemon.stop()
+
+
+def report(table, stage, book, began, jumps, odd):
+    count = "SELECT count(*) FROM medical_questionnaire_submissions WHERE "
+    unprocessed = seconds_until(lambda: stage.database.value(count + "status = 'submitted'") == 0, 60)
+    wrong = compare(book, stage.database)
+    for line in wrong[:5] + odd[:5]:
+        print(f"    {line}")
+    elsewhere = stage.database.value(count + "NOT (created_at BETWEEN %s AND now())", (began,))
+    again = stage.database.value(count + "attempts > 1 OR status = 'failed'")
+    table.add(f"a clock that jumps by an hour, to 1999 and by ten years, {jumps} times",
+              f"{book.acknowledged()} acknowledged, {len(wrong)} missing, doubled or wrong", "0", not wrong)
+    table.add("  refused for a deadline that was none", str(book.outcomes["503"]), "0", book.outcomes["503"] == 0)
+    table.add("  processed twice, or given up", str(again), "0", again == 0)
+    table.add("  stored under another time than the database's", str(elsewhere), "0", elsewhere == 0)
+    table.add("  sessions and links that ended or lived on wrongly", str(len(odd)), "0", not odd)
+    table.add("  the last processed after", f"{unprocessed:.1f} s", "60 s", unprocessed < 60)
