@@ -26,7 +26,9 @@ from intake_harness.waiting import eventually
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS, NETWORK = "127.0.0.1", "127.0.0.0/8"
 NAMES = ("a", "b", "c")
-# What a test can wait for; Patroni's documentation asks for a ttl of 20 at least in earnest.
+# Later versions of Patroni than Debian's insist on a ttl of 20 at least, against needless failovers.
+RECOMMENDED_TIMES = {"ttl": 20, "loop_wait": 5, "retry_timeout": 5}
+# What a test can wait for.
 TIMES = {"ttl": 5, "loop_wait": 1, "retry_timeout": 2}
 
 
@@ -238,6 +240,14 @@ class Site:
         return (sorted(member["role"] for member in members) == ["leader", "replica", "sync_standby"]
                 and all(member["state"] in ("running", "streaming") for member in members)
                 and len({member.get("timeline") for member in members}) == 1)
+
+    def mend(self):
+        """Ends whatever a fault did."""
+        for machine in self.machines:
+            if machine.process.poll() is None:
+                machine.signal(signal.SIGCONT)
+            else:
+                machine.start()
 
     def last_words(self):
         """The end of what every Patroni and PostgreSQL wrote."""
