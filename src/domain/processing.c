@@ -289,6 +289,7 @@ static enum status write_backgrounds(struct connection *connection, struct batch
             .stored = patient->background_stored,
         };
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
     return count > 0 ? processing_write_backgrounds(connection, writes, count, err) : STATUS_OK;
 }
 
@@ -423,6 +424,7 @@ enum status processing_run(struct connection *connection,
     }
     status = read_claim(&batch, questionnaires, err);
     if (status != STATUS_OK) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): finish_batch() frees it */
         return status;
     }
     status = write_batch(connection, &batch, ret_counts, err);

@@ -38,6 +38,7 @@ static enum status mark(struct connection *connection, const struct processing_i
             .retry_after_ms = items[i]->retry_after_ms,
         };
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
     return processing_mark(connection, results, count, err);
 }
 
@@ -62,6 +63,7 @@ static enum status note_failures(struct connection *connection,
             };
         }
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): AUTO_FREE frees it */
     return failed > 0 ? processing_note_failures(connection, failures, failed, err) : STATUS_OK;
 }
 

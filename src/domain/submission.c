@@ -52,7 +52,7 @@ bool submission_service_exchange(struct submission_service *service,
                                  struct questionnaire_set *questionnaires)
 {
     struct questionnaire_set **sets =
-        reallocarray(service->sets, service->sets_count + 1, sizeof *sets);
+        reallocarray(service->sets, service->sets_count + 1, sizeof(struct questionnaire_set *));
     if (sets == NULL) {
         return false;
     }

@@ -262,12 +262,14 @@ static size_t collect_headers(const struct request *request,
 enum MHD_Result reply_queue(struct request *request)
 {
     struct reply *reply = &request->reply;
+    /* NOLINTBEGIN(performance-no-int-to-ptr): libmicrohttpd takes no const, and only reads it */
     struct MHD_Response *response =
         reply->stream != NULL ? stream_response(request)
         : reply->body != NULL
             ? MHD_create_response_from_buffer(reply->body_len, reply->body, MHD_RESPMEM_MUST_FREE)
             : MHD_create_response_from_buffer(reply->body_len, (void *)(uintptr_t)reply->shared,
                                               MHD_RESPMEM_PERSISTENT);
+    /* NOLINTEND(performance-no-int-to-ptr): as above */
     if (response == NULL) {
         return MHD_NO;
     }

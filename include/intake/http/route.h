@@ -33,15 +33,15 @@ struct route {
     /* `/v1/submissions/{booking_uid}`: a part in braces fits any one segment that is not empty.
      * The path as it stands here is also the label in metrics and logs. */
     const char *path;
-    unsigned roles; /* mask of enum role that may call it; 0: everybody */
+    unsigned roles;       /* mask of enum role that may call it; 0: everybody */
+    enum route_runs runs; /* a guarded route always runs on an executor thread */
     /* Whether `roles` counts under this configuration; NULL: always. */
     bool (*guarded_when)(const struct config *config);
-    bool linked;          /* needs the link of the booking in the path's first part in braces */
-    enum route_runs runs; /* a guarded route always runs on an executor thread */
-    bool takes_body;      /* up to http.body_max_bytes; other routes take none */
-    bool unlimited;       /* the per-address rate does not count: probes, assets */
-    bool passive;         /* a page asks it by itself: no use that keeps a session from ending */
-    bool quiet;           /* logged at debug level: probes, assets */
+    bool linked;     /* needs the link of the booking in the path's first part in braces */
+    bool takes_body; /* up to http.body_max_bytes; other routes take none */
+    bool unlimited;  /* the per-address rate does not count: probes, assets */
+    bool passive;    /* a page asks it by itself: no use that keeps a session from ending */
+    bool quiet;      /* logged at debug level: probes, assets */
     /* The media types that a body may have, at most ROUTE_BODY_TYPES_MAX. None: any. */
     const char *body_types[ROUTE_BODY_TYPES_MAX];
     /* Names of the query parameters, each at most once; others are 400. NULL: none is read. */
