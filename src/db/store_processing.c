@@ -1,6 +1,7 @@
 /* What the worker does to the database. */
 #include "intake/db/store_processing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,13 +9,17 @@
 #include "intake/db/array.h"
 #include "intake/db/result.h"
 
-/* The two differ in the partial index that they read: never claimed, and claimed before. */
+/*
+ * The two differ in the partial index that they read: never claimed, and claimed before. What was
+ * processed since an old snapshot began cannot be cleaned out of an index; $3 is behind most of it.
+ */
 #define CLAIM_SQL(attempts_condition)                                                              \
     "WITH due AS ("                                                                                \
-    "    SELECT id"                                                                                \
+    "    SELECT id, next_attempt_at"                                                               \
     "    FROM medical_questionnaire_submissions"                                                   \
     "    WHERE status = 'submitted' AND " attempts_condition                                       \
     "      AND next_attempt_at <= now() AND deleted IS NOT TRUE"                                   \
+    "      AND next_attempt_at >= to_timestamp($3::bigint / 1000000.0)"                            \
     "    ORDER BY next_attempt_at, id"                                                             \
     "    LIMIT $1::bigint"                                                                         \
     "    FOR UPDATE SKIP LOCKED"                                                                   \
@@ -25,7 +30,8 @@
     "FROM due "                                                                                    \
     "WHERE s.id = due.id "                                                                         \
     "RETURNING s.id, s.booking_uid, s.revision, s.attempts, s.patient_profile_id,"                 \
-    "          s.questionnaire_id, s.questionnaire_version, s.submission_data, s.contradictions"
+    "          s.questionnaire_id, s.questionnaire_version, s.submission_data, s.contradictions,"  \
+    "          (extract(epoch FROM due.next_attempt_at) * 1000000)::bigint"
 
 static const struct statement statements[] = {
     {"processing_claim", CLAIM_SQL("attempts = 0")},
@@ -136,13 +142,15 @@ const struct statement_list processing_state_statements = {state_statements,
                                                            ARRAY_LENGTH(state_statements)};
 
 enum status processing_claim(struct connection *connection, bool again, long limit, long lease_ms,
-                             PGresult **ret_result, struct err *err)
+                             int64_t due_from_us, PGresult **ret_result, struct err *err)
 {
     char limit_text[24];
     char lease_text[24];
+    char from_text[24];
+    snprintf(from_text, sizeof from_text, "%" PRId64, due_from_us);
     snprintf(limit_text, sizeof limit_text, "%ld", limit);
     snprintf(lease_text, sizeof lease_text, "%ld", lease_ms);
-    const char *const values[] = {limit_text, lease_text};
+    const char *const values[] = {limit_text, lease_text, from_text};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     return connection_execute(connection, again ? "processing_claim_again" : "processing_claim",
                               &parameters, true, 0, ret_result, err);
@@ -159,6 +167,7 @@ void processing_claimed(const PGresult *result, int row, struct claimed_submissi
     ret_claimed->questionnaire_version = result_text(result, row, 6);
     ret_claimed->data = result_json(result, row, 7);
     ret_claimed->contradictions = result_json(result, row, 8);
+    ret_claimed->due_at_us = result_int8(result, row, 9);
 }
 
 static enum status run(struct connection *connection, const char *sql, struct err *err)

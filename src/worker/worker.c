@@ -38,7 +38,7 @@ struct worker_thread {
     int64_t caught_up_us; /* when a claim last left nothing behind */
     bool unreachable;     /* and said so in the log */
     int64_t drafts_at_us; /* when to look for expired drafts again; the first thread's */
-    struct processing_owed owed;
+    struct processing_memory memory;
 };
 
 struct worker {
@@ -185,11 +185,11 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     struct processing_counts fresh = {0};
     struct processing_counts again = {0};
     enum status status =
-        processing_run(connection, questionnaires, &options, false, &thread->owed, &fresh, err);
+        processing_run(connection, questionnaires, &options, false, &thread->memory, &fresh, err);
     if (status == STATUS_OK) {
         count(worker, &fresh);
         status =
-            processing_run(connection, questionnaires, &options, true, &thread->owed, &again, err);
+            processing_run(connection, questionnaires, &options, true, &thread->memory, &again, err);
     }
     if (status == STATUS_OK) {
         count(worker, &again);
@@ -311,7 +311,7 @@ void worker_stop(struct worker *worker)
         if (worker->threads[i].started) {
             pthread_join(worker->threads[i].thread, NULL);
         }
-        processing_owed_finish(&worker->threads[i].owed);
+        processing_memory_finish(&worker->threads[i].memory);
     }
     free(worker->threads);
     worker->threads = NULL;

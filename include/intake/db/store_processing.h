@@ -25,14 +25,16 @@ struct claimed_submission {
     struct view questionnaire_version;
     struct view data;           /* JSON, as posted */
     struct view contradictions; /* JSON */
+    int64_t due_at_us;          /* microseconds since 1970 */
 };
 
 /*
  * Claims up to `limit` due submissions, oldest first: counts the attempt and sets the lease, in a
- * transaction of its own. `again` chooses those that were claimed before. PQclear `ret_result`.
+ * transaction of its own. `again` chooses those that were claimed before; what was due before
+ * `due_from_us` (microseconds since 1970) is not looked at. PQclear `ret_result`.
  */
 enum status processing_claim(struct connection *connection, bool again, long limit, long lease_ms,
-                             PGresult **ret_result, struct err *err);
+                             int64_t due_from_us, PGresult **ret_result, struct err *err);
 void processing_claimed(const PGresult *result, int row, struct claimed_submission *ret_claimed);
 
 /* Begins the second transaction and ends it; processing_rollback never fails. */

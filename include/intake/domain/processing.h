@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "intake/core/err.h"
 
@@ -32,27 +33,34 @@ struct processing_counts {
 };
 
 /*
- * Attempts that came to nothing because the database's disk was full: they are taken back, so that
- * nothing is given up for it. Of another fault the submission may be the cause. Zero-initialise it;
- * one thread.
+ * What a thread remembers from run to run. Zero-initialise it.
+ *
+ * Attempts that came to nothing because the database's disk was full are owed: they are taken back,
+ * so that nothing is given up for it. Of another fault the submission may be the cause.
+ *
+ * While looking at everything takes long (an old snapshot keeps what was processed in the index),
+ * it is done seldom, and in between only from where the last batch was due, for what is new.
  */
-struct processing_owed {
-    struct processing_attempt *attempts;
-    size_t count;
+struct processing_memory {
+    struct processing_attempt *owed;
+    size_t owed_count;
+    int64_t due_from_us; /* of the database's clock */
+    int64_t fresh_at_us; /* monotonic: when to look at all that is new */
+    int64_t again_at_us; /* and at all that is due again */
 };
-void processing_owed_finish(struct processing_owed *owed);
+void processing_memory_finish(struct processing_memory *memory);
 
 /*
  * Claims a batch and processes it, in two transactions. Submissions that were claimed before
  * (`again`) are taken one at a time, so that one which ends the program cannot use up its
  * neighbours' attempts. On failure the claimed ones come up again when their lease is over; where
- * the disk was full, their attempts are noted in `owed`, and nothing is claimed any more until they
- * were taken back. Worker thread.
+ * the disk was full, their attempts are noted in `memory`, and nothing is claimed any more until
+ * they were taken back. Worker thread.
  */
 enum status processing_run(struct connection *connection,
                            const struct questionnaire_set *questionnaires,
                            const struct processing_options *options, bool again,
-                           struct processing_owed *owed, struct processing_counts *ret_counts,
+                           struct processing_memory *memory, struct processing_counts *ret_counts,
                            struct err *err);
 
 /* The wait before the attempt after this one: exponential, with jitter, in milliseconds. */
