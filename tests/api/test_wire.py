@@ -36,7 +36,38 @@ REFUSED = {
     "encoding-identity": post("Transfer-Encoding: identity"),
     "encoding-xchunked": post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
     "encoding-twice": post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "encoding-with-tab": post("Transfer-Encoding:\tchunked, chunked", body=b"0\r\n\r\n"),
+    "encoding-list-twice": post("Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"),
+    "encoding-comma-behind": post("Transfer-Encoding: chunked,", body=b"0\r\n\r\n"),
+    "encoding-quoted": post('Transfer-Encoding: "chunked"', body=b"0\r\n\r\n"),
+    "encoding-parameter": post("Transfer-Encoding: chunked;q=1", body=b"0\r\n\r\n"),
+    "encoding-vertical-tab": post("Transfer-Encoding: \x0bchunked", body=b"0\r\n\r\n"),
+    "encoding-hard-space": post("Transfer-Encoding:\xa0chunked", body=b"0\r\n\r\n"),
+    "encoding-nul-behind": post("Transfer-Encoding: chunked\0", body=b"0\r\n\r\n"),
+    "encoding-folded": post("Transfer-Encoding:", " chunked", body=b"0\r\n\r\n"),
+    "encoding-space-before-colon": post("Transfer-Encoding : chunked", body=b"0\r\n\r\n"),
+    "encoding-in-1.0": post("Transfer-Encoding: chunked", body=b"0\r\n\r\n").replace(b"/1.1", b"/1.0"),
     "encoding-empty": post("Transfer-Encoding:", "Content-Length: 2"),
+    "length-comma-behind": post("Content-Length: 2,"),
+    "length-with-tab": post("Content-Length: 2\t2"),
+    "length-form-feed": post("Content-Length: \x0c2"),
+    "length-fraction": post("Content-Length: 2.0"),
+    "length-exponent": post("Content-Length: 2e0"),
+    "length-minus-zero": post("Content-Length: -0"),
+    "length-superscript": post("Content-Length: \xb2"),
+    "return-in-value": post("X-Y: a\rContent-Length: 5", "Content-Length: 2"),
+    "line-feeds-alone": post("Content-Length: 2").replace(b"\r\n", b"\n"),
+    "line-feed-ends-a-header": post("X-Y: a\nX-Z: b", "Content-Length: 2"),
+    "line-feed-ends-the-headers": post("Content-Length: 2").replace(b"\r\n\r\n", b"\r\n\n"),
+    "folded-first-header": post("Content-Length: 2", host=" Host: x"),
+    "space-before-first-header": post("Content-Length: 2", host=" X-Y: z\r\nHost: x"),
+    "target-authority": b"GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-of-connect": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-of-another-scheme": b"GET ftp://x/version HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-with-fragment": b"GET /version#x HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-with-nul": b"GET /ver\0sion HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-not-utf-8": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-with-backslash": b"GET \\version HTTP/1.1\r\nHost: x\r\n\r\n",
     "no-host": post("Content-Length: 2", host=None),
     "two-hosts": post("Host: y", "Content-Length: 2"),
     "two-equal-hosts": post("Host: x", "Content-Length: 2"),
@@ -142,9 +173,34 @@ def test_a_bad_request_line_gets_no_answer_to_it(shared_intake, request_line):
     assert answer.count(b"HTTP/1.") <= 1, "what followed was read as a request"
 
 
+# What libmicrohttpd answers by itself, with a page of its own, before there is a request of ours.
+BY_THE_LIBRARY = {
+    "http-0.9": b"GET /version\r\n\r\n",
+    "http-2-preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "http-3": b"GET /version HTTP/3.0\r\nHost: x\r\n\r\n",
+    "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "target-of-20000": b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "method-of-20000": b"A" * 20000 + b" / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "3000-headers": post(*[f"X{number}: y" for number in range(3000)]),
+}
+
+
+@pytest.mark.parametrize("name", BY_THE_LIBRARY)
+def test_what_the_library_refuses_is_an_error_and_the_end(shared_intake, name):
+    with RawConnection(shared_intake.port) as raw:
+        try:
+            answer = raw.send(BY_THE_LIBRARY[name] + SMUGGLED.encode()).rest()
+        except OSError:
+            answer = b""  # it was reset before all was sent
+    assert answer.count(b"HTTP/1.") <= 1, "what followed was read as a request"
+    assert answer == b"" or answer.split()[1] in (b"400", b"414", b"431", b"505"), answer
+
+
 @pytest.mark.parametrize("chunks", [
     b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"\r\n{}\r\n0\r\n\r\n",
-    b"ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"])
+    b"ffffffffffffffffff\r\n{}\r\n0\r\n\r\n", b"10000000000000002\r\n{}\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n",
+    b"0x2\r\n{}\r\n0\r\n\r\n", b" 2\r\n{}\r\n0\r\n\r\n", b"2 \r\n{}\r\n0\r\n\r\n", b"2,\r\n{}\r\n0\r\n\r\n",
+    b"2\r\n{}0\r\n\r\n", b"2;a\nb\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX y\r\n\r\n"])
 def test_a_bad_chunk_is_never_a_body(shared_intake, chunks):
     before = shared_intake.database.value("SELECT count(*) FROM medical_questionnaire_submissions")
     with RawConnection(shared_intake.port) as raw:

@@ -6,11 +6,12 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import burst, claims, clock, disk, faults, load, poison, soak, stage  # noqa: E402
+from proof import burst, claims, clock, disk, faults, hostile, load, poison, soak, stage  # noqa: E402
 
-PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "claims": claims.prove, "poison": poison.prove, "burst": burst.prove, "load": load.prove, "soak": soak.prove}
+PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "claims": claims.prove,
+          "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove, "load": load.prove, "soak": soak.prove}
 # What they measure means nothing beside the rest of tests/run: by their names, or in the full form.
-ALONE = ("burst", "load", "soak")
+ALONE = ("burst", "load", "soak", "hostile")
 
 
 def main():
