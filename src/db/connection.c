@@ -311,7 +311,8 @@ static enum status prepare_all(struct connection *connection, struct err *err)
     char settings[256];
     snprintf(settings, sizeof settings,
              "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
-             "SET jit = off; SET standard_conforming_strings = on",
+             "SET jit = off; SET standard_conforming_strings = on; "
+             "SET log_parameter_max_length_on_error = 0", /* they are patients' data */
              connection->options.statement_timeout_ms);
     const char *const setups[] = {settings, connection->options.setup};
     for (size_t i = 0; i < ARRAY_LENGTH(setups); i++) {
