@@ -6,7 +6,9 @@
 #include <strings.h>
 
 #include "intake/core/text.h"
+#include "intake/db/audit.h"
 #include "intake/domain/link.h"
+#include "intake/http/accept_encoding.h"
 #include "intake/http/client_address.h"
 #include "intake/http/etag.h"
 #include "intake/http/route.h"
@@ -71,6 +73,8 @@ static void check_line(const char *line)
     check_etags(line);
     check_session(line);
     (void)route_takes_type(&json, (struct view){line, len});
+    (void)accept_encoding_has_gzip(line);
+    (void)audit_reason_fits(line);
     (void)wire_is_token(line, len);
     (void)wire_is_value(line, len);
     int64_t until_s = 0;
