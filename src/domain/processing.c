@@ -8,24 +8,15 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
-#include "intake/core/clock.h"
 #include "intake/core/json.h"
 #include "intake/db/store_processing.h"
 #include "intake/domain/background.h"
 #include "processing_item.h"
 #include "processing_mark.h"
+#include "processing_memory.h"
 
 /* How often the second transaction is tried again at once, when it met another writer. */
 enum { CONFLICTS_MAX = 5 };
-
-/* A look at everything that is due may be repeated at once, or else takes a twentieth of the time.
- */
-enum {
-    LOOK_QUICK_US = 2000,
-    LOOK_SHARE = 20,
-    LOOK_MAX_US = 15 * 1000 * 1000,
-    LATE_COMMIT_US = 200 * 1000,
-};
 
 /* One patient of the batch. */
 struct patient {
@@ -381,71 +372,6 @@ static void put_off(struct batch *batch, const struct err *err)
     }
 }
 
-void processing_memory_finish(struct processing_memory *memory)
-{
-    free(TAKE(memory->owed));
-    memory->owed_count = 0;
-}
-
-/* Without memory the attempts count: they are few, and there are several. */
-static void owe(const struct batch *batch, struct processing_memory *memory)
-{
-    memory->owed = calloc(batch->count, sizeof *memory->owed);
-    memory->owed_count = memory->owed != NULL ? batch->count : 0;
-    for (size_t i = 0; i < memory->owed_count; i++) {
-        const struct claimed_submission *claimed = &batch->items[i].claimed;
-        struct processing_attempt *attempt = &memory->owed[i];
-        memcpy(attempt->id, claimed->id, sizeof attempt->id);
-        attempt->revision = claimed->revision;
-        attempt->attempt = claimed->attempts;
-    }
-}
-
-static enum status pay(struct connection *connection, struct processing_memory *memory,
-                       struct err *err)
-{
-    const enum status status =
-        memory->owed_count == 0
-            ? STATUS_OK
-            : processing_return_attempts(connection, memory->owed, memory->owed_count, err);
-    if (status == STATUS_OK) {
-        processing_memory_finish(memory);
-    }
-    return status;
-}
-
-/* Claims, and decides when to look at everything again; no result is nothing looked for. */
-static enum status claim(struct connection *connection, struct batch *batch, bool again,
-                         struct processing_memory *memory, struct err *err)
-{
-    const int64_t begun_us = clock_monotonic_us();
-    int64_t *look_at_us = again ? &memory->again_at_us : &memory->fresh_at_us;
-    const bool everything = begun_us >= *look_at_us;
-    if (again && !everything) {
-        return STATUS_OK;
-    }
-    const enum status status = processing_claim(
-        connection, again, again ? 1 : batch->options->batch_max, batch->options->lease_ms,
-        everything ? 0 : memory->due_from_us, &batch->claim, err);
-    const int64_t end_us = clock_monotonic_us();
-    const int64_t took_us = end_us - begun_us;
-    if (status == STATUS_OK && everything && took_us > LOOK_QUICK_US) {
-        const int64_t rest_us = took_us * LOOK_SHARE;
-        *look_at_us = end_us + (rest_us < LOOK_MAX_US ? rest_us : LOOK_MAX_US);
-    }
-    batch->count = batch->claim != NULL ? (size_t)PQntuples(batch->claim) : 0;
-    return status;
-}
-
-/* What is committed late, or was locked by somebody, is met when everything is looked at. */
-static void remember_due(const struct batch *batch, struct processing_memory *memory)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        const int64_t from_us = batch->items[i].claimed.due_at_us - LATE_COMMIT_US;
-        memory->due_from_us = from_us > memory->due_from_us ? from_us : memory->due_from_us;
-    }
-}
-
 enum status processing_run(struct connection *connection,
                            const struct questionnaire_set *questionnaires,
                            const struct processing_options *options, bool again,
@@ -453,13 +379,14 @@ enum status processing_run(struct connection *connection,
                            struct err *err)
 {
     AUTO(finish_batch) struct batch batch = {.options = options};
-    enum status status = pay(connection, memory, err);
+    enum status status = processing_pay(connection, memory, err);
     if (status == STATUS_OK) {
-        status = claim(connection, &batch, again, memory, err);
+        status = processing_look(connection, options, again, memory, &batch.claim, err);
     }
     if (status != STATUS_OK) {
         return status;
     }
+    batch.count = batch.claim != NULL ? (size_t)PQntuples(batch.claim) : 0;
     *ret_counts = (struct processing_counts){0};
     if (batch.count == 0) {
         return STATUS_OK;
@@ -470,7 +397,7 @@ enum status processing_run(struct connection *connection,
         return status;
     }
     if (!again) {
-        remember_due(&batch, memory);
+        processing_remember_due(memory, batch.items, batch.count);
     }
     status = write_batch(connection, &batch, ret_counts, err);
     if (status == STATUS_INVALID || status == STATUS_INTERNAL) {
@@ -478,7 +405,7 @@ enum status processing_run(struct connection *connection,
         status = write_batch(connection, &batch, ret_counts, err);
     }
     if (status != STATUS_OK && batch.disk_full) {
-        owe(&batch, memory);
+        processing_owe(memory, batch.items, batch.count);
     }
     return status;
 }

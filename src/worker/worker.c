@@ -188,8 +188,8 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
         processing_run(connection, questionnaires, &options, false, &thread->memory, &fresh, err);
     if (status == STATUS_OK) {
         count(worker, &fresh);
-        status =
-            processing_run(connection, questionnaires, &options, true, &thread->memory, &again, err);
+        status = processing_run(connection, questionnaires, &options, true, &thread->memory, &again,
+                                err);
     }
     if (status == STATUS_OK) {
         count(worker, &again);

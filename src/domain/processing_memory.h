@@ -1,0 +1,28 @@
+/* What a worker's thread remembers from run to run. Private to processing*.c. */
+#ifndef INTAKE_DOMAIN_PROCESSING_MEMORY_H
+#define INTAKE_DOMAIN_PROCESSING_MEMORY_H
+
+#include "processing_item.h"
+
+/* Notes that these attempts are to be taken back; without memory they count. */
+void processing_owe(struct processing_memory *memory, const struct processing_item *items,
+                    size_t count);
+/* Takes them back. */
+enum status processing_pay(struct connection *connection, struct processing_memory *memory,
+                           struct err *err);
+
+/*
+ * Claims, and decides when to look at everything again. A NULL `ret_claim` (else PQclear it) tells
+ * that it was not the time to look.
+ */
+enum status processing_look(struct connection *connection, const struct processing_options *options,
+                            bool again, struct processing_memory *memory, PGresult **ret_claim,
+                            struct err *err);
+/*
+ * Where the next look at what is new begins. What is committed late, or was locked by somebody, is
+ * met when everything is looked at.
+ */
+void processing_remember_due(struct processing_memory *memory, const struct processing_item *items,
+                             size_t count);
+
+#endif
