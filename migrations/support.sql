@@ -51,9 +51,11 @@ $$;
 
 -- Runs `statement` for one page of `relation` after the other, in the order of `id`, and commits
 -- after each. In it $1 is the page's first id and $2 the next page's, or NULL for the last:
--- "id >= $1 AND ($2 IS NULL OR id < $2)". A page that meets somebody's lock gives its own locks
--- back, waits a little and is tried again, for as long as the setting intake.wait_limit_ms says
--- (30 s without it); then it fails with SQLSTATE ITK01, and a new run goes on.
+-- "id >= $1 AND ($2 IS NULL OR id < $2)". A page has at most `page_rows`, and as few as the machine
+-- does in 10 ms, because that is how long a writer of one of its rows waits. A page that meets
+-- somebody's lock gives its own locks back, waits a little and is tried again, for as long as the
+-- setting intake.wait_limit_ms says (30 s without it); then it fails with SQLSTATE ITK01, and a new
+-- run goes on.
 CREATE OR REPLACE PROCEDURE intake_archive.for_each_page(relation text, page_rows integer, statement text)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -61,16 +63,22 @@ DECLARE
     next_id uuid;
     wait_limit interval := coalesce(nullif(current_setting('intake.wait_limit_ms', true), ''), '30000')::bigint
                            * interval '1 millisecond';
+    rows_now integer := least(page_rows, 25);
     page_began timestamptz;
+    try_began timestamptz;
 BEGIN
     LOOP
         EXECUTE format('SELECT id FROM %s WHERE id >= $1 ORDER BY id OFFSET %s LIMIT 1',
-                       relation::regclass, page_rows)
+                       relation::regclass, rows_now)
             INTO next_id USING first_id;
         page_began := clock_timestamp();
         LOOP
             BEGIN
                 PERFORM set_config('lock_timeout', '15ms', true);
+                -- Along the indexes, whatever is known of the columns, which are new.
+                PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+                        set_config('enable_mergejoin', 'off', true);
+                try_began := clock_timestamp();
                 EXECUTE statement USING first_id, next_id;
                 EXIT;
             EXCEPTION WHEN lock_not_available OR deadlock_detected OR unique_violation THEN
@@ -85,6 +93,11 @@ BEGIN
         COMMIT;
         EXIT WHEN next_id IS NULL;
         first_id := next_id;
+        rows_now := CASE
+            WHEN clock_timestamp() - try_began > interval '10 milliseconds' THEN greatest(rows_now / 2, 1)
+            WHEN clock_timestamp() - try_began < interval '5 milliseconds' THEN least(rows_now + rows_now / 4 + 1, page_rows)
+            ELSE rows_now
+        END;
     END LOOP;
 END
 $$;
