@@ -15,7 +15,16 @@ CREATE TABLE IF NOT EXISTS intake_archive.audit_log_010 (
 );
 COMMENT ON TABLE intake_archive.audit_log_010 IS 'Columns of audit_log while a step back is in force';
 
--- Most of them while others write; the rest in the transaction that drops the columns.
+-- Whoever adds a row has its table locked before it takes the row's number. So once we have the lock,
+-- what comes later has a higher number than all that there is: that much is to be looked at again.
+BEGIN;
+SELECT intake_archive.prepare_to_alter('audit_log');
+LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE;
+SELECT set_config('intake.audit_from', coalesce(max(id), 0)::text, false) FROM audit_log;
+COMMIT;
+
+-- Most of them while others write; then those that came meanwhile; and the few that came after
+-- that in the transaction that drops the columns.
 DO $$
 BEGIN
     IF intake_archive.has_column('audit_log', 'reason') THEN
@@ -29,14 +38,34 @@ $$;
 
 BEGIN;
 SELECT intake_archive.prepare_to_alter('audit_log');
+LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE;
+SELECT set_config('intake.audit_again_from', coalesce(max(id), 0)::text, false) FROM audit_log;
+COMMIT;
+
+DO $$
+BEGIN
+    IF intake_archive.has_column('audit_log', 'reason') THEN
+        INSERT INTO intake_archive.audit_log_010
+        SELECT id, client_address, reason FROM audit_log
+        WHERE id > current_setting('intake.audit_from')::bigint
+          AND (client_address IS NOT NULL OR reason IS NOT NULL)
+        ON CONFLICT (id) DO NOTHING;
+    END IF;
+END
+$$;
+
+BEGIN;
+SELECT intake_archive.prepare_to_alter('audit_log');
+LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE;
 DROP FUNCTION IF EXISTS audit_refuse_change();
 DO $$
 BEGIN
     IF intake_archive.has_column('audit_log', 'reason') THEN
         INSERT INTO intake_archive.audit_log_010
-        SELECT id, client_address, reason FROM audit_log AS live
-        WHERE (client_address IS NOT NULL OR reason IS NOT NULL)
-          AND NOT EXISTS (SELECT FROM intake_archive.audit_log_010 AS parked WHERE parked.id = live.id);
+        SELECT id, client_address, reason FROM audit_log
+        WHERE id > current_setting('intake.audit_again_from')::bigint
+          AND (client_address IS NOT NULL OR reason IS NOT NULL)
+        ON CONFLICT (id) DO NOTHING;
     END IF;
 END
 $$;

@@ -1,6 +1,9 @@
 """The database as it was before Intake: its tables with rows, and programs that go on writing them."""
 
+import os
 import threading
+
+from .daemon import ROOT
 
 ROWS = 20000
 
@@ -37,7 +40,9 @@ ANALYZE;
 """
 
 # What the other programs do, each statement timed by the server. They have rights on their own
-# tables only. `control` is a table that no migration touches: what it takes is the machine's noise.
+# tables only, and on the submissions where somebody grants them. `control` is a table that no
+# migration touches: what it takes is the machine's noise. `apart` commits after every statement,
+# and the commit counts. Of the users that were there, they change those whose id begins with f.
 WRITER = """
 DO $$
 BEGIN
@@ -56,16 +61,16 @@ CREATE FUNCTION other_program.elapsed_ms(since timestamptz) RETURNS float8 LANGU
     $$ SELECT extract(epoch FROM clock_timestamp() - since)::float8 * 1000 $$;
 CREATE SEQUENCE other_program.numbers;
 GRANT USAGE ON SEQUENCE other_program.numbers TO legacy;
-CREATE FUNCTION other_program.write(OUT longest_ms float8, OUT noise_ms float8)
+CREATE PROCEDURE other_program.write(
+    apart boolean, INOUT number bigint DEFAULT NULL, INOUT longest_ms float8 DEFAULT 0, INOUT noise_ms float8 DEFAULT 0)
 LANGUAGE plpgsql AS $$
 DECLARE
-    number bigint := 1000000 + nextval('other_program.numbers');
-    some_user uuid := (SELECT id FROM users WHERE id >= gen_random_uuid() ORDER BY id LIMIT 1);
+    from_id uuid := overlay(gen_random_uuid()::text PLACING 'f' FROM 1);
+    some_user uuid := (SELECT id FROM users WHERE id >= from_id ORDER BY id LIMIT 1);
     t timestamptz;
     statement text;
 BEGIN
-    longest_ms := 0;
-    noise_ms := 0;
+    number := 1000000 + nextval('other_program.numbers');
     FOREACH statement IN ARRAY ARRAY[
         'INSERT INTO users (phone_number, name) VALUES (''+1555'' || $1, ''New'')',
         'INSERT INTO patient_profiles (user_id, name, phone, email)'
@@ -73,13 +78,30 @@ BEGIN
         'INSERT INTO medical_backgrounds (patient_profile_id) SELECT p.id FROM users u'
         ' JOIN patient_profiles p ON p.user_id = u.id WHERE u.phone_number = ''+1555'' || $1',
         'UPDATE users SET name = ''Changed'' WHERE id = $2',
-        'UPDATE patient_profiles SET location = ''Changed'' WHERE user_id = $2'
+        'UPDATE patient_profiles SET location = ''Changed'' WHERE user_id = $2',
+        'INSERT INTO medical_questionnaire_submissions (booking_uid, patient_profile_id, submission_data, status)'
+        ' SELECT ''legacy'' || $1, p.id, ''{}'', ''processed'' FROM users u'
+        ' JOIN patient_profiles p ON p.user_id = u.id WHERE u.phone_number = ''+1555'' || $1',
+        'UPDATE medical_questionnaire_submissions SET submission_data = ''{"changed": true}'''
+        ' WHERE booking_uid = ''legacy'' || $1'
     ] LOOP
+        CONTINUE WHEN statement LIKE '%medical_questionnaire_submissions%'
+            AND has_table_privilege(to_regclass('medical_questionnaire_submissions'), 'INSERT') IS NOT TRUE;
         t := clock_timestamp();
-        EXECUTE statement USING number, some_user;
+        BEGIN
+            EXECUTE statement USING number, some_user;
+        EXCEPTION WHEN undefined_table THEN
+            NULL; -- the submissions were parked since we asked
+        END;
+        IF apart THEN
+            COMMIT;
+        END IF;
         longest_ms := greatest(longest_ms, other_program.elapsed_ms(t));
         t := clock_timestamp();
         EXECUTE 'INSERT INTO other_program.control (number) VALUES ($1)' USING number;
+        IF apart THEN
+            COMMIT;
+        END IF;
         noise_ms := greatest(noise_ms, other_program.elapsed_ms(t));
     END LOOP;
 END $$;
@@ -87,53 +109,72 @@ END $$;
 
 
 def load(database, rows):
-    """Fills the tables of the baseline and prepares what LegacyWriters need."""
+    """Makes the tables of the baseline, fills them, and prepares what LegacyWriters need."""
+    with open(os.path.join(ROOT, "migrations", "000_baseline.up.sql"), encoding="utf-8") as file:
+        with database.connect() as connection:
+            connection.execute(file.read())
     with database.connect("postgres") as connection:
         connection.execute(ROWS_SQL.format(rows=rows))
         connection.execute(WRITER)
 
 
 class LegacyWriters:
-    """Programs that write the legacy tables without a pause, as a role that knows nothing else."""
+    """Programs that write the legacy tables, as a role that knows nothing else.
 
-    def __init__(self, database, count=2):
+    Every other one commits after each statement; none pauses for more than `pause_s` between writes.
+    """
+
+    def __init__(self, database, count=2, pause_s=0):
         self._database = database
+        self._pause_s = pause_s
         self._stop = threading.Event()
         self._lock = threading.Lock()  # guards what follows
         self._changed = threading.Condition(self._lock)
-        self.writes = 0
+        self.writes = [0] * count
+        self.numbers = []  # of the writes that were acknowledged
         self.longest_ms = 0.0
         self.noise_ms = 0.0
         self.errors = []
-        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
+        self._threads = [threading.Thread(target=self._run, args=(place,)) for place in range(count)]
 
-    def _run(self):
+    def _run(self, place):
         with self._database.connect("legacy") as connection:
+            connection.execute("SET application_name = 'legacy writer'")
             while not self._stop.is_set():
                 try:
-                    row = connection.execute("SELECT * FROM other_program.write()").fetchone()
+                    row = connection.execute("CALL other_program.write(%s)", (place % 2 == 1,)).fetchone()
                 except Exception as error:  # whatever it is, the test is to show it
                     with self._lock:
                         self.errors.append(error)
                         self._changed.notify_all()
                     return
                 with self._lock:
-                    self.writes += 1
+                    self.writes[place] += 1
+                    self.numbers.append(row["number"])
                     self.longest_ms = max(self.longest_ms, row["longest_ms"])
                     self.noise_ms = max(self.noise_ms, row["noise_ms"])
                     self._changed.notify_all()
+                self._stop.wait(self._pause_s)
 
     def wait_for_writes(self, count, timeout=30):
-        """Waits until there were so many more."""
+        """Waits until each has written so many times more."""
         with self._lock:
-            target = self.writes + count
-            assert self._changed.wait_for(lambda: self.writes >= target or self.errors, timeout)
+            targets = [writes + count for writes in self.writes]
+            assert self._changed.wait_for(
+                lambda: self.errors or all(writes >= target for writes, target in zip(self.writes, targets)), timeout)
             assert not self.errors, self.errors
+
+    def take(self):
+        """(longest_ms, noise_ms) since the last time, and begins anew."""
+        with self._lock:
+            taken = self.longest_ms, self.noise_ms
+            self.longest_ms = self.noise_ms = 0.0
+            return taken
 
     def __enter__(self):
         for thread in self._threads:
             thread.start()
-        self.wait_for_writes(20)
+        self.wait_for_writes(10)
         return self
 
     def __exit__(self, kind, *_):

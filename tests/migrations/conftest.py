@@ -1,11 +1,9 @@
 """Databases as they were before Intake, and the command that changes them."""
 
-import os
-import subprocess
-
 import pytest
 
-from intake_harness.daemon import ROOT, run_command, scrubbed_environment
+from intake_harness import migrating
+from intake_harness.daemon import run_command
 from intake_harness.legacy import ROWS, load
 
 
@@ -13,9 +11,6 @@ from intake_harness.legacy import ROWS, load
 def legacy_template(binary, postgres):
     """A database as it was before Intake, with rows."""
     database = postgres.create_database()
-    with open(os.path.join(ROOT, "migrations", "000_baseline.up.sql"), encoding="utf-8") as file:
-        with database.connect() as connection:
-            connection.execute(file.read())
     load(database, ROWS)
     yield database.name
     database.drop()
@@ -44,10 +39,7 @@ def start_migrate(binary):
     started = []
 
     def start(database, *arguments):
-        process = subprocess.Popen(
-            [binary, "migrate", *arguments], cwd=ROOT, text=True, stdin=subprocess.DEVNULL,
-            env=scrubbed_environment({"INTAKE_DATABASE_CONNINFO": database.conninfo}),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = migrating.start_migrate(binary, database, *arguments)
         started.append(process)
         return process
     yield start

@@ -1,52 +1,34 @@
 """A run that was broken off, by a signal or by a fault, is finished or taken back by the next one."""
 
 import os
-import signal
 
 import pytest
 
 from intake_harness.daemon import run_command
+from intake_harness.migrating import break_off, invalid_indexes, waiting_index_build
 from intake_harness.schema import content, use
-from intake_harness.waiting import eventually
 
 # Of the faults that a run can meet, each so many-th strikes; with INTAKE_TEST_LONG all of them do.
 STRIDE = 1 if os.environ.get("INTAKE_TEST_LONG") else 3
 
 
-def waiting_index_build(database, start_migrate, *arguments):
-    """A migration that waits in the middle of CREATE INDEX CONCURRENTLY; its process and backend."""
-    process = start_migrate(database, *arguments)
-    backend = eventually(lambda: database.query(
-        "SELECT pid FROM pg_stat_activity WHERE starts_with(query, 'CREATE INDEX CONCURRENTLY')"
-        " AND state = 'active' AND wait_event = 'virtualxid' AND datname = current_database()"),
-        30, "an index build that waits")[0]["pid"]
-    return process, backend
-
-
 @pytest.mark.parametrize("victim", ["program", "backend"])
 def test_an_index_build_that_was_killed_is_finished_by_the_next_run(
         migrate, start_migrate, legacy, victim):
-    invalid = ("SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid"
-               " AND indrelid = 'patient_profiles'::regclass")
     migrate(legacy, "up", "--to", "0")
     with legacy.connect("legacy") as idle:
         with idle.transaction():
             idle.execute("INSERT INTO conversations DEFAULT VALUES")
             idle.execute("DECLARE c CURSOR FOR SELECT FROM messages")  # an old snapshot
             idle.execute("FETCH 1 FROM c")
-            process, backend = waiting_index_build(legacy, start_migrate, "up")
-            if victim == "program":
-                process.send_signal(signal.SIGKILL)
-            else:
-                legacy.query("SELECT pg_terminate_backend(%s)", (backend,))
-            assert process.wait(30) != 0
-            eventually(lambda: not legacy.query("SELECT pid FROM pg_stat_activity WHERE pid = %s", (backend,)),
-                       30, "the end of the backend")
-    assert legacy.query(invalid) == [{"name": "idx_patient_profiles_booking_uid"}]
+            process = start_migrate(legacy, "up")
+            waiting_index_build(legacy)
+            break_off(legacy, process, (victim,))
+    assert invalid_indexes(legacy) == ["idx_patient_profiles_booking_uid"]
     assert "001_medical_questionnaire was begun" in migrate(legacy, "check", code=1).stderr
     migrate(legacy, "up")
     migrate(legacy, "check")
-    assert legacy.query("SELECT indexrelid FROM pg_index WHERE NOT indisvalid") == []
+    assert invalid_indexes(legacy) == []
 
 
 def fail_at(database, number):

@@ -34,7 +34,8 @@ def test_up_down_up_keeps_every_row_and_value(migrate, legacy):
     migrate(legacy, "up")
     use(legacy)
     with legacy.connect("legacy") as other:
-        other.execute("SELECT other_program.write() FROM generate_series(1, 50)")
+        for _ in range(50):
+            other.execute("CALL other_program.write(false)")
     full_schema, before = dump(legacy), content(legacy)
     migrate(legacy, "down", "--to", "0")
     assert dump(legacy) == schema
@@ -97,7 +98,7 @@ def test_older_profiles_are_of_whatsapp_and_new_ones_of_the_questionnaire(migrat
         {"source_channel": "whatsapp"}]
     assert legacy.query("SELECT DISTINCT user_type FROM users") == [{"user_type": "whatsapp"}]
     with legacy.connect("legacy") as other:
-        other.execute("SELECT other_program.write()")
+        other.execute("CALL other_program.write(false)")
     assert legacy.value("SELECT source_channel FROM patient_profiles WHERE name = 'New'") == "medical_questionnaire"
     assert legacy.value("SELECT user_type FROM users WHERE name = 'New'") == "whatsapp"
 

@@ -33,7 +33,7 @@ def test_other_writers_never_wait_and_never_fail(migrate, postgres, legacy_templ
         for arguments in (["up"], ["down", "--to", "0"], ["up"]):
             with LegacyWriters(database) as writers:
                 migrate(database, *arguments)
-                writers.wait_for_writes(20)
+                writers.wait_for_writes(10)
             yield writers
         database.drop()
     assert nobody_waited(measure)
@@ -92,7 +92,7 @@ def test_writers_do_not_wait_behind_a_step_that_waits(migrate, legacy, arguments
         with legacy.connect("legacy") as idle, idle.transaction(), LegacyWriters(legacy) as writers:
             idle.execute(HOLD_TABLE)
             migrate(legacy, *arguments, "--wait", "2", code=2)
-            writers.wait_for_writes(5)
+            writers.wait_for_writes(3)
         yield writers
     assert nobody_waited(measure)
 
@@ -114,7 +114,7 @@ def test_what_is_written_while_a_step_back_is_at_work_is_kept(migrate, start_mig
                 UPDATE users SET phone_number = NULL, email = 'ben@example.org' WHERE name = 'Ben';
                 INSERT INTO users (phone_number, name, email) VALUES (NULL, 'Late', 'late@example.com')""")
             with legacy.connect("legacy") as other:
-                other.execute("SELECT other_program.write()")
+                other.execute("CALL other_program.write(false)")
     assert process.wait(60) == 0
     assert legacy.query("SELECT id FROM users WHERE phone_number IS NULL") == []
     migrate(legacy, "up")
@@ -123,6 +123,33 @@ def test_what_is_written_while_a_step_back_is_at_work_is_kept(migrate, start_mig
     assert [tuple(row.values()) for row in found] == [
         ("Ayşe", "new@example.com", None), ("Ben", "ben@example.org", None), ("Late", "late@example.com", None),
         ("New", None, "+15551000001"), ("Nobody", None, None)]
+
+
+def test_what_is_audited_while_a_step_back_is_at_work_keeps_its_origin(migrate, database):
+    add = ("INSERT INTO audit_log (actor, action, request_id, client_address, reason)"
+           " SELECT 'a', 'b', 'c', '2001:db8::1', 'a call' FROM generate_series(1, %s)")
+    database.query(add, (20000,))
+    others = []
+
+    def audit():
+        with database.connect() as connection:
+            while True:
+                try:
+                    connection.execute(add, (1,))
+                except psycopg.errors.UndefinedColumn as end:
+                    others.append(end)
+                    return
+
+    threads = [threading.Thread(target=audit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    migrate(database, "down", "--to", "9")
+    for thread in threads:
+        thread.join()
+    migrate(database, "up")
+    assert len(others) == 2
+    assert database.value("SELECT count(*) FROM audit_log WHERE action = 'b'"
+                          " AND (reason IS NULL OR client_address IS NULL)") == 0
 
 
 def test_the_daemon_at_work_loses_nothing_to_a_step_back_and_forward(
