@@ -40,12 +40,16 @@ def unprivileged_prefix():
 
 
 class Cluster:
-    """One postmaster on a Unix socket of its own; can be stopped, killed and started again."""
+    """One postmaster on a Unix socket of its own; can be stopped, killed and started again.
 
-    def __init__(self):
+    `settings` are lines of postgresql.conf that come on top of those of the tests.
+    """
+
+    def __init__(self, settings=""):
         # Short, for the socket's path; below /tmp, where an unprivileged user may be.
         self.directory = tempfile.mkdtemp(prefix="intake-pg-", dir="/tmp")
         self.data = os.path.join(self.directory, "data")
+        self.log = os.path.join(self.directory, "server.log")
         self.bin = newest_bin()
         self._prefix, user = unprivileged_prefix()
         if user is not None:
@@ -54,7 +58,7 @@ class Cluster:
         self._run(["initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
                    "--encoding=UTF8", "--locale=C.UTF-8"])
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
-            conf.write(SETTINGS.format(directory=self.directory))
+            conf.write(SETTINGS.format(directory=self.directory) + settings)
         self.start()
         with self.connect("postgres") as connection:
             connection.execute("CREATE ROLE intake LOGIN CREATEDB")
@@ -69,10 +73,9 @@ class Cluster:
 
     def _control(self, *arguments):
         # Into a file and not a pipe: the postmaster inherits what pg_ctl writes to.
-        log = os.path.join(self.directory, "server.log")
         command = [os.path.join(self.bin, "pg_ctl"), "-D", self.data, "-w", "-s", *arguments]
         if arguments[0] in ("start", "restart"):
-            command += ["-l", log]
+            command += ["-l", self.log]
         subprocess.run(self._prefix + command, cwd="/", stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, check=True)
 

@@ -6,12 +6,12 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import burst, claims, clock, disk, faults, hostile, load, poison, soak, stage  # noqa: E402
+from proof import burst, claims, clock, disk, faults, hostile, load, migrations, poison, soak, stage  # noqa: E402
 
 PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "claims": claims.prove,
-          "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove, "load": load.prove, "soak": soak.prove}
+          "migrations": migrations.prove, "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove, "load": load.prove, "soak": soak.prove}
 # What they measure means nothing beside the rest of tests/run: by their names, or in the full form.
-ALONE = ("burst", "load", "soak", "hostile")
+ALONE = ("burst", "load", "soak", "hostile", "migrations")
 
 
 def main():
@@ -20,13 +20,15 @@ def main():
     parser.add_argument("--intake", default=stage.default_binary(), metavar="BINARY", help="default: that of build")
     parser.add_argument("--kept", metavar="CONNINFO", help="load: a database with millions of submissions, as its superuser")
     parser.add_argument("--rows", type=int, help="load: how many are stored otherwise; default: ten million, half an hour")
+    parser.add_argument("--patients", type=int, metavar="N", help="migrations: how many are there before; default: two million")
     parser.add_argument("--soak-seconds", type=int, metavar="N", help="soak: how long; default: half an hour")
     parser.add_argument("proofs", nargs="*", help="some of: " + ", ".join(PROOFS))
     arguments = parser.parse_args()
     unknown = set(arguments.proofs) - set(PROOFS)
     if unknown:
         parser.error(f"there is no proof {', '.join(sorted(unknown))}")
-    options = {"load": {"kept": arguments.kept, "rows": arguments.rows}, "soak": {"seconds": arguments.soak_seconds}}
+    options = {"load": {"kept": arguments.kept, "rows": arguments.rows}, "soak": {"seconds": arguments.soak_seconds},
+               "migrations": {"patients": arguments.patients}}
     table = stage.Table()
     for name in arguments.proofs or [name for name in PROOFS if not arguments.short or name not in ALONE]:
         print(f"{name}:", flush=True)

@@ -36,18 +36,30 @@ class Table:
 class Stage:
     """Use as a context: a fresh cluster and database, and everything gone at the end."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, settings=""):
         self.binary = binary
         self.directory = tempfile.mkdtemp(prefix="intake-proof-", dir="/tmp")
-        self.cluster = Cluster()
+        self.cluster = Cluster(settings)
         self.daemons = []
 
     def __enter__(self):
         self.database = self.cluster.create_database()
-        for arguments in (("migrate", "up"), ("migrate", "grant", "--role", "intake_daemon")):
-            done = run_command(self.binary, *arguments, conninfo=self.database.conninfo)
-            assert done.returncode == 0, done.stderr
+        try:
+            self.fill()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def fill(self):
+        self.command("migrate", "up")
+        self.command("migrate", "grant", "--role", "intake_daemon")
+
+    def command(self, *arguments, timeout=60):
+        """`intake ARGUMENTS` as the owner of the tables; it must succeed."""
+        done = run_command(self.binary, *arguments, conninfo=self.database.conninfo, timeout=timeout)
+        assert done.returncode == 0, done.stderr
+        return done
 
     def prepare(self, options):
         """A daemon that is not started yet."""
