@@ -1,5 +1,6 @@
 """The staff's page, as the tests drive it: by what staff see, its labels and buttons."""
 
+from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -72,17 +73,28 @@ class StaffPage:
         """Opens a booking's record as staff do."""
         return self.paste(booking_uid).wait_record(booking_uid)
 
-    def button(self, name, within="body"):
-        """The button of this name that is to be seen."""
-        found = [one for one in self.all(f"{within} button") if one.is_displayed() and one.accessible_name == name]
-        assert len(found) == 1, f"{len(found)} buttons {name!r}"
-        return found[0]
-
     def press(self, name, within="body"):
-        button = self.button(name, within)
-        self.script("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+        """Presses the one button of this name that is to be seen; the page may be drawn anew just then."""
+        eventually(lambda: self._press_now(name, within), what=f"a button {name!r} to press")
         return self
+
+    def _press_now(self, name, within="body"):
+        try:
+            found = [one for one in self.all(f"{within} button") if one.is_displayed() and one.accessible_name == name]
+            assert len(found) <= 1, f"{len(found)} buttons {name!r}"
+            for one in found:
+                self.script("arguments[0].scrollIntoView({block: 'center'})", one)
+                one.click()
+        except (StaleElementReferenceException, ElementNotInteractableException):
+            return False
+        return len(found) == 1
+
+    def lose_session(self, button):
+        """It ends behind the page's back, which learns of it by our pressing the button, or by itself before."""
+        self.intake.database.query("UPDATE staff_sessions SET ended_at = now()")
+        ended = "Your session has ended."
+        eventually(lambda: ended in self.text("#sign-in-why") or self._press_now(button), what=f"{ended!r} or {button!r}")
+        self.wait_text(ended, "#sign-in-why")
 
     def choose(self, name, value):
         """An option of a filter."""

@@ -85,8 +85,7 @@ def test_a_score_comes_with_its_band(page, intake):
 def test_somebody_else_who_signs_in_sees_no_comment(page, intake, tokens):
     uid = submit(intake, full())
     page.show(uid).by_id("comment").send_keys("Mine alone.")
-    intake.database.query("UPDATE staff_sessions SET ended_at = now()")
-    page.press("Save the review").wait_text("Your session has ended.", "#sign-in-why")
+    page.lose_session("Save the review")
     page.type_token(tokens["admin"])
     page.wait_record(uid)
     assert page.by_id("comment").get_attribute("value") == ""

@@ -72,8 +72,7 @@ def test_a_session_that_ends_does_not_lose_the_comment(page, staff_token):
     uid = post(page.intake, full())
     page.show(uid)
     page.by_id("comment").send_keys("Half a thought")
-    page.intake.database.query("UPDATE staff_sessions SET ended_at = now()")
-    page.press("Save the review").wait_text("Your session has ended.", "#sign-in-why")
+    page.lose_session("Save the review")
     page.type_token(staff_token)
     page.wait_record(uid)
     assert page.by_id("comment").get_attribute("value") == "Half a thought"
