@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "intake/core/clock.h"
+#include "intake/db/transaction.h"
+
+enum { TOGETHER_MAX = 32 }; /* jobs that share a transaction */
 
 struct executor {
     struct executor_options options;
@@ -18,47 +21,112 @@ struct executor {
     size_t threads_count;
 };
 
-/* The next job; NULL when the executor stops and nothing waits. */
-static struct executor_job *take_job(struct executor *executor, bool *ret_stopping)
+/* Takes the first job off the queue, which is not empty. Mutex held. */
+static struct executor_job *take_first(struct executor *executor)
 {
+    struct executor_job *job = executor->first;
+    executor->first = job->next;
+    executor->depth--;
+    if (executor->first == NULL) {
+        executor->end = &executor->first;
+    }
+    return job;
+}
+
+/* The next job, or those next that may share a transaction; 0 when the executor stops. */
+static size_t take_jobs(struct executor *executor, struct executor_job *jobs[static TOGETHER_MAX],
+                        bool *ret_stopping)
+{
+    size_t count = 0;
     pthread_mutex_lock(&executor->mutex);
     while (executor->first == NULL && !executor->stopping) {
         pthread_cond_wait(&executor->wake, &executor->mutex);
     }
-    struct executor_job *job = executor->first;
-    if (job != NULL) {
-        executor->first = job->next;
-        executor->depth--;
-        if (executor->first == NULL) {
-            executor->end = &executor->first;
-        }
+    if (executor->first != NULL) {
+        jobs[count++] = take_first(executor);
+    }
+    while (count > 0 && count < TOGETHER_MAX && jobs[0]->work != NULL && !executor->stopping &&
+           executor->first != NULL && executor->first->work != NULL) {
+        jobs[count++] = take_first(executor);
     }
     *ret_stopping = executor->stopping;
     pthread_mutex_unlock(&executor->mutex);
-    return job;
+    return count;
+}
+
+static bool is_late(const struct executor_job *job)
+{
+    return clock_monotonic_us() > job->deadline_us;
+}
+
+static void run_alone(struct executor_job *job, struct connection *connection, bool stopping)
+{
+    struct err err = {0};
+    if (stopping) {
+        (void)err_set(&err, STATUS_UNAVAILABLE, "shutting down");
+        job->refuse(job, &err);
+    } else if (is_late(job)) {
+        (void)err_set(&err, STATUS_UNAVAILABLE, "waited too long for a database connection");
+        job->refuse(job, &err);
+    } else if (connection == NULL || connection_ensure(connection, &err) != STATUS_OK) {
+        job->refuse(job, &err);
+    } else {
+        job->run(job, connection);
+    }
+}
+
+/* All in one transaction, until one of them fails; false: nothing was committed, or nobody knows.
+ */
+static bool work_together(struct executor_job *const *jobs, size_t count,
+                          struct connection *connection, size_t *ret_worked)
+{
+    *ret_worked = 0;
+    if (connection == NULL || connection_ensure(connection, NULL) != STATUS_OK ||
+        transaction_begin(connection, NULL) != STATUS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < count && !is_late(jobs[i]) && transaction_is_sound(connection); i++) {
+        jobs[i]->work(jobs[i], i > 0 ? jobs[i - 1] : NULL, connection);
+        (*ret_worked)++;
+    }
+    if (*ret_worked == count && transaction_commit(connection, NULL) == STATUS_OK) {
+        return true;
+    }
+    transaction_roll_back(connection);
+    return false;
+}
+
+/* One that fails, or is late, costs its neighbours a commit of their own and nothing else. */
+static void run_together(struct executor_job *const *jobs, size_t count,
+                         struct connection *connection)
+{
+    size_t worked;
+    if (work_together(jobs, count, connection, &worked)) {
+        for (size_t i = 0; i < count; i++) {
+            jobs[i]->tell(jobs[i]);
+        }
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i < worked) {
+            jobs[i]->forget(jobs[i]);
+        }
+        run_alone(jobs[i], connection, false);
+    }
 }
 
 static void *run_thread(void *arg)
 {
     struct executor *executor = arg;
     struct connection *connection = connection_create(&executor->options.connection);
-    for (;;) {
-        struct err err = {0};
-        bool stopping;
-        struct executor_job *job = take_job(executor, &stopping);
-        if (job == NULL) {
-            break;
-        }
-        if (stopping) {
-            (void)err_set(&err, STATUS_UNAVAILABLE, "shutting down");
-            job->refuse(job, &err);
-        } else if (clock_monotonic_us() > job->deadline_us) {
-            (void)err_set(&err, STATUS_UNAVAILABLE, "waited too long for a database connection");
-            job->refuse(job, &err);
-        } else if (connection == NULL || connection_ensure(connection, &err) != STATUS_OK) {
-            job->refuse(job, &err);
+    struct executor_job *jobs[TOGETHER_MAX];
+    bool stopping;
+    for (size_t count = take_jobs(executor, jobs, &stopping); count > 0;
+         count = take_jobs(executor, jobs, &stopping)) {
+        if (count == 1) {
+            run_alone(jobs[0], connection, stopping);
         } else {
-            job->run(job, connection);
+            run_together(jobs, count, connection);
         }
     }
     connection_destroy(connection);

@@ -364,6 +364,19 @@ bool admit_caller(struct request *request, struct connection *connection)
     return found && check_role(request, request->route->roles);
 }
 
+bool admit_caller_after(struct request *request, const struct request *earlier,
+                        struct connection *connection)
+{
+    /* The caller is set when the token was found, whether or not its role sufficed. */
+    if (earlier == NULL || earlier->caller.role == 0 || request->token == NULL ||
+        earlier->token == NULL || strcmp(request->token, earlier->token) != 0) {
+        return admit_caller(request, connection);
+    }
+    request->caller = earlier->caller;
+    admit_remember(request, request->token);
+    return check_role(request, request->route->roles);
+}
+
 bool admit_sign_in(struct request *request, struct connection *connection, const char *token)
 {
     if (request->headers.origin.data != NULL && !session_cookie_is_same_origin(request)) {

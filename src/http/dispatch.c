@@ -184,6 +184,11 @@ static struct request *request_of(struct executor_job *job)
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
 
+static const struct request *request_of_const(const struct executor_job *job)
+{
+    return (const struct request *)((const char *)job - offsetof(struct request, job));
+}
+
 static void run_job(struct executor_job *job, struct connection *connection)
 {
     struct request *request = request_of(job);
@@ -194,6 +199,30 @@ static void run_job(struct executor_job *job, struct connection *connection)
     if (request->route->handle(request, connection) == HANDLED_NOW) {
         request_complete(request);
     }
+}
+
+/* The same for several in one transaction; those with one token are looked up once. */
+static void work_job(struct executor_job *job, const struct executor_job *earlier,
+                     struct connection *connection)
+{
+    struct request *request = request_of(job);
+    request->reply_kept = request->reply.headers_count;
+    if (admit_caller_after(request, earlier == NULL ? NULL : request_of_const(earlier),
+                           connection)) {
+        (void)request->route->handle(request, connection);
+    }
+}
+
+static void tell_job(struct executor_job *job)
+{
+    request_complete(request_of(job));
+}
+
+static void forget_job(struct executor_job *job)
+{
+    struct request *request = request_of(job);
+    reply_forget(&request->reply, request->reply_kept);
+    request->caller = (struct staff_caller){0};
 }
 
 static void refuse_job(struct executor_job *job, const struct err *err)
@@ -209,6 +238,12 @@ static bool start_work(struct request *request)
     const struct route *route = request->route;
     if (route->runs == ROUTE_DATABASE || request_has_credential(request)) {
         request->job = (struct executor_job){.run = run_job, .refuse = refuse_job};
+        /* A session's use is noted in its row, which would stay locked: only tokens. */
+        if (route->shares_commit && request->token != NULL) {
+            request->job.work = work_job;
+            request->job.tell = tell_job;
+            request->job.forget = forget_job;
+        }
         request_suspend(request);
         if (!executor_submit(request->services->executor, &request->job)) {
             const struct err err = {.status = STATUS_UNAVAILABLE,

@@ -69,6 +69,18 @@ void reply_finish(struct reply *reply)
     *reply = (struct reply){0};
 }
 
+void reply_forget(struct reply *reply, size_t headers_kept)
+{
+    stream_destroy(TAKE(reply->stream));
+    free(TAKE(reply->body));
+    while (reply->headers_count > headers_kept) {
+        free(TAKE(reply->headers[--reply->headers_count].value));
+    }
+    reply->body_len = 0;
+    reply->status = 0;
+    reply->cacheable = false;
+}
+
 void reply_body(struct request *request, unsigned status, const char *content_type,
                 struct strbuf *body)
 {

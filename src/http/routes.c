@@ -48,6 +48,7 @@ static const struct route rows[] = {
         .path = "/v1/submissions/{booking_uid}",
         .roles = ROLE_STAFF | ROLE_ADMIN,
         .runs = ROUTE_DATABASE,
+        .shares_commit = true,
         .handle = handle_submission_get,
     },
     {

@@ -16,13 +16,24 @@ struct executor;
 
 /*
  * One piece of work, embedded in whatever needs it; the owner keeps it alive until exactly one of
- * the two callbacks has been called, on an executor thread.
+ * run(), refuse() and tell() has been called, on an executor thread.
+ *
+ * Jobs with a `work` may share a transaction with others of them that wait: so that many look-ups,
+ * each of which writes its row of the audit, wait for one commit and not each for its own. It must
+ * not matter to them in which order they are done, and they must not lock rows.
  */
 struct executor_job {
     /* Does the work on an open connection. */
     void (*run)(struct executor_job *job, struct connection *connection);
     /* Called instead when the deadline passed or the database is out of reach. */
     void (*refuse)(struct executor_job *job, const struct err *err);
+    /* Does it inside a transaction and tells nobody; `earlier` did so just before, or NULL. */
+    void (*work)(struct executor_job *job, const struct executor_job *earlier,
+                 struct connection *connection);
+    /* What it worked is committed. */
+    void (*tell)(struct executor_job *job);
+    /* What it worked was not; run() or refuse() comes next. */
+    void (*forget)(struct executor_job *job);
     int64_t deadline_us; /* set by executor_submit */
     struct executor_job *next;
 };

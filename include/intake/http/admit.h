@@ -22,6 +22,13 @@ size_t admit_body_limit(const struct request *request);
 bool admit_caller(struct request *request, struct connection *connection);
 
 /*
+ * The same in a transaction in which `earlier` (or NULL) was let in or not a moment ago: whose
+ * token is the same needs no second look.
+ */
+bool admit_caller_after(struct request *request, const struct request *earlier,
+                        struct connection *connection);
+
+/*
  * The same for a token out of the body, of somebody who wants a session: wrong ones count as
  * everywhere, and only persons are let in. Executor thread.
  */

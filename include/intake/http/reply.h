@@ -41,6 +41,9 @@ struct reply {
 /* Frees what the reply holds. */
 void reply_finish(struct reply *reply);
 
+/* Takes back what was set since it had so many headers. */
+void reply_forget(struct reply *reply, size_t headers_kept);
+
 /* A body of JSON or another static media type; takes the content of `body` (reset). */
 void reply_json(struct request *request, unsigned status, struct strbuf *body);
 void reply_body(struct request *request, unsigned status, const char *content_type,

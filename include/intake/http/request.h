@@ -73,6 +73,7 @@ struct request {
     size_t body_capacity;
     size_t received_bytes;
     struct executor_job job;
+    size_t reply_kept; /* headers that the reply had before the job, should it be done again */
     void *attachment;
     void (*attachment_destroy)(void *attachment);
     size_t reply_bytes; /* of the reply's body, which is gone when it is logged */

@@ -41,7 +41,10 @@ struct route {
     bool takes_body; /* up to http.body_max_bytes; other routes take none */
     bool unlimited;  /* the per-address rate does not count: probes, assets */
     bool passive;    /* a page asks it by itself: no use that keeps a session from ending */
-    bool quiet;      /* logged at debug level: probes, assets */
+    /* Reads only, but for rows of the audit, and locks nothing: many are one transaction. Its
+     * handler never returns HANDLED_LATER. */
+    bool shares_commit;
+    bool quiet; /* logged at debug level: probes, assets */
     /* The media types that a body may have, at most ROUTE_BODY_TYPES_MAX. None: any. */
     const char *body_types[ROUTE_BODY_TYPES_MAX];
     /* Names of the query parameters, each at most once; others are 400. NULL: none is read. */
