@@ -19,7 +19,7 @@ from .stage import Stage
 BUILDS = {"AddressSanitizer and UndefinedBehaviorSanitizer": ("build-asan", "address,undefined"),
           "ThreadSanitizer": ("build-tsan", "thread")}
 PARTS = 2  # of the suite, side by side
-CLIENTS = 2
+CLIENTS = 1
 FEW = "test_[ds]*.py"  # of the short form
 # A program some ten times slower than it is needs longer for the same.
 SLOWER = {"worker.lease_ms": 20000, "lane.deadline_ms": 15000, "executor.deadline_ms": 15000}
