@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "intake/core/clock.h"
+#include "intake/core/text.h"
 
 /* A line is cut at this length; under PIPE_BUF, so that a write to a pipe is not split. */
 enum { LINE_MAX_BYTES = 2048 };
@@ -83,10 +84,14 @@ static void line_put_text(struct line *line, const char *text)
     }
     line_put(line, "\"", 1);
     for (const char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+        const size_t unprintable = text_unprintable_length(c);
+        for (size_t i = 0; i < unprintable; i++) {
             char escape[8];
-            const int len = snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)*c);
+            const int len = snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)c[i]);
             line_put(line, escape, (size_t)len);
+        }
+        if (unprintable > 0) {
+            c += unprintable - 1;
         } else if (*c == '"' || *c == '\\') {
             const char escape[2] = {'\\', *c};
             line_put(line, escape, sizeof escape);

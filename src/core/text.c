@@ -169,6 +169,37 @@ static size_t space_length(const char *text, size_t len)
     return general || other ? 3 : 0;
 }
 
+size_t text_unprintable_length(const char *text)
+{
+    const unsigned char *u = (const unsigned char *)text;
+    if (u[0] < ' ' || u[0] == 0x7f) {
+        return u[0] != '\0';
+    }
+    if (u[0] == 0xC2 && u[1] >= 0x80 && u[1] <= 0x9F) {
+        return 2; /* C1, among them a terminal's CSI and the next line */
+    }
+    if (u[0] != 0xE2 || (u[1] != 0x80 && u[1] != 0x81)) {
+        return 0;
+    }
+    const bool turns = u[1] == 0x80 ? u[2] == 0x8E || u[2] == 0x8F || (u[2] >= 0xA8 && u[2] <= 0xAE)
+                                    : u[2] >= 0xA6 && u[2] <= 0xA9;
+    return turns ? 3 : 0; /* U+200E, 200F, 2028..202E, 2066..2069 */
+}
+
+void strbuf_print_line(struct strbuf *buf, const char *text)
+{
+    while (*text != '\0') {
+        const size_t len = text_unprintable_length(text);
+        for (size_t i = 0; i < len; i++) {
+            strbuf_printf(buf, "\\x%02x", (unsigned char)text[i]);
+        }
+        if (len == 0) {
+            strbuf_putc(buf, *text);
+        }
+        text += len > 0 ? len : 1;
+    }
+}
+
 struct view text_trim(const char *text, size_t len)
 {
     while (len > 0) {

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/core/text.h"
 #include "intake/db/audit.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_audit.h"
@@ -106,11 +107,15 @@ static int seal(struct connection *connection)
 static void print_line(void *context, const struct audit_line *line)
 {
     char at[RFC3339_SIZE];
+    AUTO(strbuf_finish) struct strbuf actor = {0};
+    AUTO(strbuf_finish) struct strbuf reason = {0};
     (void)context;
     clock_rfc3339(line->occurred_at_us, at);
-    printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", at, line->action, line->actor,
-           *line->client != '\0' ? line->client : "-", line->request_id,
-           *line->reason != '\0' ? line->reason : "-");
+    strbuf_print_line(&actor, line->actor);
+    strbuf_print_line(&reason, *line->reason != '\0' ? line->reason : "-");
+    printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", at, line->action,
+           actor.data != NULL ? actor.data : "", *line->client != '\0' ? line->client : "-",
+           line->request_id, reason.data != NULL ? reason.data : "");
 }
 
 static int list(struct connection *connection, const struct audit_arguments *arguments)

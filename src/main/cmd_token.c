@@ -61,7 +61,9 @@ static int list_tokens(struct connection *connection, const struct audit_actor *
         print_time(record.created_at_us);
         print_time(record.expires_at_us);
         print_time(record.revoked_at_us);
-        printf("  %s\n", record.name.data);
+        AUTO(strbuf_finish) struct strbuf name = {0};
+        strbuf_print_line(&name, record.name.data);
+        printf("  %s\n", name.data != NULL ? name.data : "");
     }
     return EXIT_DONE;
 }

@@ -220,3 +220,13 @@ def test_who_has_seen_a_booking(intake, client, staff, audit):
     ("verify", "--head", "x:" + "0" * 64), ("list", "--booking", "x", "--since", "soon")])
 def test_what_makes_no_sense_is_refused(audit, arguments):
     assert audit(*arguments, code=2).stderr
+
+
+def test_each_row_is_one_line_whatever_its_reason(audit):
+    """A reason can have ends of lines, a terminal's escapes and what turns the text around."""
+    booking = "bk-of-nobody"
+    for reason in ("a\nb", "\x1b[2Jc", "\u009b31md", "\u202ee\u2028f"):
+        assert audit("list", "--booking", booking, "--reason", reason).returncode == 0
+    lines = audit("list", "--booking", booking).stdout.split("\n")[1:-1]
+    assert [line.split()[-1] for line in lines] == [
+        r"a\x0ab", r"\x1b[2Jc", r"\xc2\x9b31md", r"\xe2\x80\xaee\xe2\x80\xa8f"]

@@ -38,6 +38,15 @@ struct view {
     size_t len;
 };
 
+/*
+ * How many bytes the character at `text` has, where a line for people must not hold it as it is:
+ * control characters of any kind, what ends a line, what turns the text around. Else 0.
+ */
+size_t text_unprintable_length(const char *text);
+
+/* `text` on one line, with such characters as \x1b. */
+void strbuf_print_line(struct strbuf *buf, const char *text);
+
 /* `text` without the white space at its ends (ASCII and Unicode White_Space). */
 struct view text_trim(const char *text, size_t len);
 /* Whether nothing but white space is in it. */
