@@ -170,7 +170,8 @@ def prove_log(table, binary):
 
 
 def prove(binary, table, short):
-    hold_s = 4 if short else 30
+    hold_s = 1 if short else 30
     prove_full(table, binary, "the disk of PostgreSQL's tables", move_tables, lambda stage: None, hold_s)
-    prove_full(table, binary, "the disk of PostgreSQL's WAL", move_wal, exhaust_wal, hold_s)
+    if not short:
+        prove_full(table, binary, "the disk of PostgreSQL's WAL", move_wal, exhaust_wal, hold_s)
     prove_log(table, binary)

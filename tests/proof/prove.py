@@ -12,7 +12,7 @@ PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "cla
           "migrations": migrations.prove, "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove,
           "load": load.prove, "soak": soak.prove, "sanitizers": sanitizers.prove, "analyzers": analyzers.prove}
 # What means nothing beside the rest of tests/run, or is done there: by their names, or in the full form.
-ALONE = ("burst", "load", "soak", "hostile", "migrations", "sanitizers", "analyzers")
+ALONE = ("claims", "burst", "load", "soak", "hostile", "migrations", "sanitizers", "analyzers")
 
 
 def main():
