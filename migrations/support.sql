@@ -51,8 +51,8 @@ $$;
 
 -- Runs `statement` for one page of `relation` after the other, in the order of `id`, and commits
 -- after each. In it $1 is the page's first id and $2 the next page's, or NULL for the last:
--- "id >= $1 AND ($2 IS NULL OR id < $2)". A page has at most `page_rows`, and as few as the machine
--- does in 10 ms, because that is how long a writer of one of its rows waits. A page that meets
+-- "id >= $1 AND ($2 IS NULL OR id < $2)". A page has at most `page_rows`, and no more than the
+-- machine does in 10 ms, because that is how long a writer of one of its rows waits; but 25. A page that meets
 -- somebody's lock gives its own locks back, waits a little and is tried again, for as long as the
 -- setting intake.wait_limit_ms says (30 s without it); then it fails with SQLSTATE ITK01, and a new
 -- run goes on.
@@ -94,7 +94,7 @@ BEGIN
         EXIT WHEN next_id IS NULL;
         first_id := next_id;
         rows_now := CASE
-            WHEN clock_timestamp() - try_began > interval '10 milliseconds' THEN greatest(rows_now / 2, 1)
+            WHEN clock_timestamp() - try_began > interval '10 milliseconds' THEN greatest(rows_now / 2, least(page_rows, 25))
             WHEN clock_timestamp() - try_began < interval '5 milliseconds' THEN least(rows_now + rows_now / 4 + 1, page_rows)
             ELSE rows_now
         END;
