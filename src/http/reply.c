@@ -74,8 +74,7 @@ void reply_forget(struct reply *reply, size_t headers_kept)
     stream_destroy(TAKE(reply->stream));
     free(TAKE(reply->body));
     while (reply->headers_count > headers_kept) {
-        reply->headers_count--; /* apart: TAKE() evaluates twice */
-        free(TAKE(reply->headers[reply->headers_count].value));
+        free(TAKE(reply->headers[--reply->headers_count].value));
     }
     reply->body_len = 0;
     reply->status = 0;

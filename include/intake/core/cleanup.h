@@ -24,11 +24,12 @@ static inline void cleanup_close(const int *fd)
 /* Calls `function(&variable)` when the variable leaves its scope. */
 #define AUTO(function) __attribute__((cleanup(function)))
 
-/* Hands ownership on: yields the pointer and leaves NULL behind. */
+/* Hands ownership on: yields the pointer and leaves NULL behind. Evaluates its operand once. */
 #define TAKE(pointer)                                                                              \
     ({                                                                                             \
-        __typeof__(pointer) taken_ = (pointer);                                                    \
-        (pointer) = NULL;                                                                          \
+        __typeof__(pointer) *place_ = &(pointer);                                                  \
+        __typeof__(pointer) taken_ = *place_;                                                      \
+        *place_ = NULL;                                                                            \
         taken_;                                                                                    \
     })
 
