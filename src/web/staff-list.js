@@ -8,6 +8,7 @@ const PAGE_ROWS = 30;
 const TYPING_MS = 300;
 const ARRIVAL_MS = 300;
 const SETTLE_MS = [1500, 4000, 10000]; // what arrived is looked at again until it is processed
+const SEARCH_PAGES = 25;               // are asked for without a click, where a search leaves them short
 const CLOCK_SKEW_MS = 5000;            // a commit may be a little later than its time says
 
 const at = id => document.getElementById(id);
@@ -16,8 +17,10 @@ const FILTERS = ["q", "review", "status", "questionnaire", "flag", "since", "unt
 let rows = new Map(); // id -> {line, element}, the newest first
 let waiting = [];     // lines that have arrived while the reader was further down
 let cursor = null;
+let short = false;    // whether the last pages had less than was asked for
 let open = null;      // the booking whose record is open
-let running = null;   // the AbortController of the list that is being loaded
+let running = null;   // the AbortController of a list that is being loaded anew, until its first page is there
+let searching = null; // the AbortController of whatever was asked for last
 let loaded = null;    // the filters of what is in the list
 let cleared = 0;      // counts the times that everything was taken out
 let say = () => {};
@@ -83,11 +86,16 @@ function replaceRow(line) {
   }
 }
 
+/** How far back the list goes, by its cursor: "<microseconds since 1970>-<id>". */
+function reached() {
+  return shortTime(new Date(Number(cursor.split("-")[0]) / 1000).toISOString());
+}
+
 function showState() {
   const filtered = [...filterQuery()].length > 0;
-  at("list-state").textContent = rows.size === 0
-    ? (filtered ? "Nothing fits these filters." : "No submission has arrived yet.")
-    : cursor ? "" : "That is all.";
+  at("list-state").textContent = cursor
+    ? (short ? `Searched back to ${reached()}.` : "")
+    : rows.size > 0 ? "That is all." : filtered ? "Nothing fits these filters." : "No submission has arrived yet.";
   at("more").hidden = cursor === null;
   const folded = FILTERS.slice(1).filter(name => at(name).value.trim() !== "").length;
   at("filter-count").textContent = folded > 0 ? `(${folded})` : "";
@@ -103,24 +111,56 @@ function showProblem(error) {
     ? error.body?.errors?.[0]?.message ?? error.message : error.message;
 }
 
+/**
+ * Puts the next page behind what is in the list, and more of them while they are short: a search
+ * that finds little answers with what it has found in a moment, and goes on by its cursor. Returns
+ * the lines, or null when the list has become another one meanwhile.
+ */
+async function addPages(own, how = {}) {
+  const query = filterQuery();
+  query.set("limit", PAGE_ROWS);
+  const added = [];
+  for (let pages = 1; ; pages++) {
+    const asked = cursor;
+    if (asked !== null) {
+      query.set("cursor", asked);
+    }
+    const page = await api.list(query, { ...how, signal: own.signal });
+    if (cursor !== asked || own.signal.aborted) {
+      return null;
+    }
+    if (running === own) { // the first page of a list that is loaded anew
+      running = null;
+      rows = new Map();
+      waiting = [];
+      at("list").replaceChildren();
+      showWaiting();
+    }
+    const lines = page.submissions.filter(line => !rows.has(line.id));
+    at("list").append(...lines.map(remember));
+    added.push(...lines);
+    cursor = page.next_cursor;
+    short = added.length < PAGE_ROWS;
+    showProblem(null);
+    if (cursor === null || !short || pages === SEARCH_PAGES) {
+      showState();
+      return added;
+    }
+    at("list-state").textContent = `Searching before ${reached()}…`;
+  }
+}
+
 /** Loads the list anew by the filters as they stand. */
 export async function loadList(how = {}) {
-  running?.abort();
-  const own = running = new AbortController();
+  searching?.abort();
+  const own = running = searching = new AbortController();
   at("list").setAttribute("aria-busy", "true");
   try {
-    const query = filterQuery();
-    loaded = query.toString();
-    query.set("limit", PAGE_ROWS);
-    const page = await api.list(query, { ...how, signal: own.signal });
-    rows = new Map();
-    waiting = [];
-    cursor = page.next_cursor;
-    at("list").replaceChildren(...page.submissions.map(remember));
-    showWaiting();
-    showProblem(null);
-    showState();
-    say(rows.size === 0 ? at("list-state").textContent : `${count(rows.size, "submission", "submissions")} in the list${cursor ? ", and more" : ""}.`);
+    loaded = filterQuery().toString();
+    cursor = null;
+    if (await addPages(own, how) !== null) {
+      say(rows.size === 0 ? at("list-state").textContent : `${count(rows.size, "submission", "submissions")} in the list${cursor ? ", and more" : ""}.`);
+    }
   } catch (error) {
     if (own.signal.aborted) {
       return;
@@ -130,6 +170,8 @@ export async function loadList(how = {}) {
   } finally {
     if (running === own) {
       running = null;
+    }
+    if (searching === own) {
       at("list").setAttribute("aria-busy", "false");
     }
   }
@@ -137,27 +179,24 @@ export async function loadList(how = {}) {
 
 async function loadMore() {
   const more = at("more");
-  const asked = cursor;
+  if (at("list").getAttribute("aria-busy") === "true") {
+    return; // what is being loaded brings its own
+  }
+  const own = searching = new AbortController();
   more.disabled = true;
   try {
-    const query = filterQuery();
-    query.set("limit", PAGE_ROWS);
-    query.set("cursor", asked);
-    const page = await api.list(query);
-    if (cursor !== asked) {
+    const added = await addPages(own);
+    if (added === null) {
       return; // the filters were changed meanwhile
     }
-    const added = page.submissions.filter(line => !rows.has(line.id)).map(remember);
-    cursor = page.next_cursor;
-    at("list").append(...added);
-    showProblem(null);
-    showState();
     say(`${added.length} more.`);
     if (cursor === null) {
       added[0]?.firstChild.focus({ preventScroll: true });
     }
   } catch (error) {
-    showProblem(error);
+    if (!own.signal.aborted) {
+      showProblem(error);
+    }
   } finally {
     more.disabled = false;
   }
@@ -301,7 +340,7 @@ export function markOpen(uid) {
 
 /** Takes everything out that is about a patient. */
 export function clearList() {
-  running?.abort();
+  searching?.abort();
   clearTimeout(typing);
   cleared++;
   rows = new Map();

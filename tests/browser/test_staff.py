@@ -102,6 +102,18 @@ def test_more_of_the_list_follows_on_demand(page, staff_token):
     page.wait_text("That is all.", "#list-state")
 
 
+def test_a_search_that_takes_long_goes_on_by_itself(page, staff_token):
+    """Pages that the service cuts short, for a text that no index serves, are put together."""
+    page.intake.database.query("""
+        INSERT INTO medical_questionnaire_submissions (booking_uid, submission_data, status, created_at)
+        SELECT 'long' || n, jsonb_build_object('attendee_name', CASE WHEN n > 5990 THEN '%%%%%%' ELSE 'Jane' END),
+               'processed', now() - n * interval '1 minute' FROM generate_series(1, 6000) AS n""")
+    page.sign_in(staff_token).wait_list([f"long{n}" for n in range(1, 31)])
+    page.by_id("q").send_keys("%%%")
+    page.wait_list([f"long{n}" for n in range(5991, 6001)])
+    page.wait_text("That is all.", "#list-state")
+
+
 def test_a_new_submission_appears_without_reloading(signed_in):
     signed_in.wait_text("Live", "#live")
     uid, = submit(signed_in.intake, full())
