@@ -25,6 +25,7 @@ enum {
     BUDGET_US = 18000, /* no further step is begun after it */
     STRETCH_ROWS = 400,
     GROUP_ROWS = 150,
+    GROUP_HITS = 8, /* in a step by groups: many */
     WEEKS_MAX = 150,
     STEP_US = 8000,    /* that a step by weeks may take */
     SEEN_WANTED = 300, /* rows that a step by weeks is to look at */
@@ -32,6 +33,7 @@ enum {
 };
 
 static const double WEEK_US = 7 * 86400e6;
+static const double WEEKS_MIN = 0.3; /* SEEN_WANTED in less: more in a week than can be sorted */
 
 enum { FILTER_VALUES = 12, BOUND_VALUE = FILTER_VALUES, WAYS_MAX = 3 };
 
@@ -189,15 +191,18 @@ static int32_t weeks_within(double weeks)
 }
 
 /*
- * Lets the ways by weeks begin with what a stretch before them makes of a week: it came `came_us`
- * and had so many hits. What groups have tells nothing of others.
+ * Lets the ways by weeks begin with what a step before them, which came `came_us` and had so many
+ * hits, makes of a week; where a week has too many, that step's way is enough. Groups tell only
+ * whether there are many.
  */
-static void foresee(struct find *find, int64_t came_us, int hits)
+static void foresee(struct find *find, enum kind kind, int64_t came_us, int hits)
 {
+    const double weeks = (double)came_us / WEEK_US * SEEN_WANTED / (hits + 1);
     for (int i = 0; i < find->ways_count; i++) {
         struct way *way = &find->ways[i];
         if (way->kind == BY_WEEKS && way->pace == 0) {
-            way->bound = weeks_within((double)came_us / WEEK_US * SEEN_WANTED / (hits + 1));
+            way->is_closed |= kind == BY_ROWS ? weeks < WEEKS_MIN : hits >= GROUP_HITS;
+            way->bound = kind == BY_ROWS ? weeks_within(weeks) : 1;
         }
     }
 }
@@ -268,8 +273,8 @@ static enum status step(struct find *find, struct way *way, struct found_keys *k
     way->pace = (double)(came_us > 0 ? came_us : 1) / (double)(took_us > 0 ? took_us : 1);
     if (way->kind == BY_WEEKS) {
         adapt(way, result_int8(result, rows - 1, 3), took_us);
-    } else if (way->kind == BY_ROWS) {
-        foresee(find, came_us, rows - 1);
+    } else {
+        foresee(find, way->kind, came_us, rows - 1);
     }
     set_key(find, keys->next_us, keys->next_id);
     *ret_done = keys->count == find->wanted - 1;
@@ -277,20 +282,25 @@ static enum status step(struct find *find, struct way *way, struct found_keys *k
 }
 
 /*
- * A text that may be a booking or a name: who asks for a booking that there is means that, and has
- * it at once. `ret_done` tells whether there is one.
+ * A text that may be a booking or a name: who asks for a booking that there is means that. Leaves
+ * the one of the two that it is; a booking's key is in `keys`, and there is no other.
  */
-static enum status find_booking(struct find *find, struct found_keys *keys, bool *ret_done,
-                                struct err *err)
+static enum status decide(struct find *find, struct found_keys *keys, bool *ret_found,
+                          struct err *err)
 {
     const char *name = find->values[NAME_VALUE];
+    if (name == NULL || find->values[BOOKING_VALUE] == NULL) {
+        return STATUS_OK;
+    }
     struct way way = {.statement = "find_searched", .kind = AT_ONCE, .bound = 1};
-    find->values[NAME_VALUE] = NULL;
     bool done = false;
+    find->values[NAME_VALUE] = NULL;
     const enum status status = step(find, &way, keys, &done, err);
-    find->values[NAME_VALUE] = name;
-    find->values[BOOKING_VALUE] = NULL;
-    *ret_done = keys->count > 0;
+    *ret_found = keys->count > 0;
+    if (!*ret_found) {
+        find->values[NAME_VALUE] = name;
+        find->values[BOOKING_VALUE] = NULL;
+    }
     return status;
 }
 
@@ -305,10 +315,7 @@ enum status find_submissions(struct connection *connection, const struct submiss
     keys->more = false;
     const int64_t began_us = clock_monotonic_us();
     bool done = false;
-    enum status status = STATUS_OK;
-    if (filter->search.booking_uid != NULL && filter->search.name != NULL) {
-        status = find_booking(&find, keys, &done, err);
-    }
+    enum status status = decide(&find, keys, &done, err);
     while (status == STATUS_OK && !done &&
            (has_untried(&find) || clock_monotonic_us() - began_us < BUDGET_US)) {
         status = step(&find, choose_way(&find), keys, &done, err);
@@ -320,9 +327,16 @@ enum status find_count(struct connection *connection, const struct submission_fi
                        int64_t *ret_count, struct err *err)
 {
     struct find find;
-    find_init(&find, connection, filter, filter->limit);
+    struct found_keys booking = {.count = 0};
+    bool found = false;
+    find_init(&find, connection, filter, 2);
+    enum status status = decide(&find, &booking, &found, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = run(&find, "find_count", FILTER_VALUES, &result, err);
+    snprintf(find.count, sizeof find.count, "%d", (int)filter->limit);
+    status = run(&find, "find_count", FILTER_VALUES, &result, err);
     if (status == STATUS_OK) {
         *ret_count = result_int8(result, 0, 0);
     }
