@@ -74,7 +74,8 @@ void reply_forget(struct reply *reply, size_t headers_kept)
     stream_destroy(TAKE(reply->stream));
     free(TAKE(reply->body));
     while (reply->headers_count > headers_kept) {
-        free(TAKE(reply->headers[--reply->headers_count].value));
+        reply->headers_count--;
+        free(TAKE(reply->headers[reply->headers_count].value));
     }
     reply->body_len = 0;
     reply->status = 0;

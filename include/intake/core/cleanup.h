@@ -27,7 +27,7 @@ static inline void cleanup_close(const int *fd)
 /* Hands ownership on: yields the pointer and leaves NULL behind. Evaluates its operand once. */
 #define TAKE(pointer)                                                                              \
     ({                                                                                             \
-        __typeof__(pointer) *place_ = &(pointer);                                                  \
+        __typeof__(&(pointer)) place_ = &(pointer);                                                \
         __typeof__(pointer) taken_ = *place_;                                                      \
         *place_ = NULL;                                                                            \
         taken_;                                                                                    \
