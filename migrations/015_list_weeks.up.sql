@@ -12,7 +12,10 @@ COMMIT;
 COMMENT ON COLUMN patient_profiles.submission_weeks IS
     'Mondays (UTC) of the weeks of the patient''s submissions, but for that of created_at; kept by triggers, may be too many';
 
-CREATE OR REPLACE FUNCTION note_submission_weeks() RETURNS trigger LANGUAGE plpgsql AS $$
+-- For whoever writes a submission, and need not be allowed to write profiles.
+SELECT set_config('search_path', format('%I, pg_temp', current_schema()), false);
+CREATE OR REPLACE FUNCTION note_submission_weeks() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_LEVEL = 'ROW' THEN
         UPDATE patient_profiles AS p
@@ -32,6 +35,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+RESET search_path;
 COMMENT ON FUNCTION note_submission_weeks() IS 'Writes the weeks of new submissions into their patients'' submission_weeks';
 
 CREATE OR REPLACE FUNCTION keep_profile_week() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -136,3 +136,22 @@ def test_a_role_s_name_may_be_any(database, grant, postgres):
         admin.execute(psycopg.sql.SQL("CREATE ROLE {}").format(psycopg.sql.Identifier(name)))
     grant(database, name)
     assert database.value("SELECT has_table_privilege(%s, 'audit_log', 'INSERT')", (name,))
+
+
+def test_another_program_that_may_only_add_submissions_still_may(used):
+    """What it adds is noted in the patient's profile, which it need not be allowed to write."""
+    with used.connect("postgres") as admin:
+        admin.execute("DROP ROLE IF EXISTS other_program")
+        admin.execute("CREATE ROLE other_program LOGIN")
+        admin.execute("GRANT USAGE ON SCHEMA public TO other_program")
+        admin.execute("GRANT INSERT ON medical_questionnaire_submissions TO other_program")
+    try:
+        profile_id = used.value("SELECT id FROM patient_profiles LIMIT 1")
+        with used.connect("other_program") as other:
+            other.execute("INSERT INTO medical_questionnaire_submissions (booking_uid, patient_profile_id, submission_data,"
+                          " created_at) VALUES ('other-1', %s, '{}', '2001-01-01')", (profile_id,))
+        assert used.value("SELECT submission_weeks::text FROM patient_profiles WHERE id = %s", (profile_id,)) == "{2001-01-01}"
+    finally:
+        with used.connect("postgres") as admin:
+            admin.execute("DROP OWNED BY other_program")
+            admin.execute("DROP ROLE other_program")
