@@ -33,7 +33,7 @@ log_min_error_statement = panic
 """
 PATIENCE_S = 3600
 # Steps that only build or drop indexes, or wait for such a one first: in these nobody waits behind them.
-HINDER_NOBODY = ("003 down", "014 up", "014 down")
+HINDER_NOBODY = ("003 down", "014 up", "014 down", "015 down")
 
 GAVE_WAY = "intake migrate ERROR:  canceling statement due to lock timeout"
 WAITED = re.compile(r"\] (legacy writer|intake (?!migrate)\w+) LOG:  process \d+ acquired (\w+) on (?:relation|tuple|transaction)"
