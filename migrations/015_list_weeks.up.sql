@@ -23,7 +23,9 @@ BEGIN
         WHERE p.id = NEW.patient_profile_id
           AND NOT (ARRAY[date_trunc('week', p.created_at AT TIME ZONE 'UTC')::date] || p.submission_weeks)
                   @> ARRAY[date_trunc('week', NEW.created_at AT TIME ZONE 'UTC')::date];
-    ELSE
+    -- Nearly all are of patients who are as new as they are; to see that is half of the work.
+    ELSIF EXISTS (SELECT FROM fresh AS f JOIN patient_profiles AS p ON p.id = f.patient_profile_id
+                  WHERE p.created_at <> f.created_at) THEN
         UPDATE patient_profiles AS p
         SET submission_weeks = p.submission_weeks || f.weeks
         FROM (SELECT patient_profile_id, array_agg(DISTINCT date_trunc('week', created_at AT TIME ZONE 'UTC')::date) AS weeks
