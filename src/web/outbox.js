@@ -51,17 +51,29 @@ export class Outbox {
     }
     try {
       const reply = await this.api.submit(JSON.stringify(kept.body), kept.revision);
-      const view = reply.status === 412 ? await this.api.view : null;
-      if (view?.body?.submission) {
-        this.clear();
-        this.on.overtaken(view.body, kept.body);
+      if (reply.status === 412) {
+        this.resolve(await this.api.view, kept.body);
       } else {
-        this.settle(view ?? reply, kept.body);
+        this.settle(reply, kept.body);
       }
     } catch (error) {
       if (!(error instanceof Offline)) {
         throw error;
       }
+      this.wait(0);
+    }
+  }
+
+  /** The answers follow others than those that are there by now. */
+  resolve(view, body) {
+    if (view.status !== 200) {
+      this.settle(view, body);
+    } else if (view.body.submission) {
+      this.clear();
+      this.on.overtaken(view.body, body);
+    } else { // there are none any more: these are the first
+      this.kept = { body, revision: null };
+      save(this.api.booking, "outbox", this.kept);
       this.wait(0);
     }
   }

@@ -275,6 +275,25 @@ def test_answers_are_corrected_after_sending(page, served, booking_uid):
     assert row["revision"] == 2 and row["submission_data"]["age_range"] == "46-55"
 
 
+def test_a_correction_of_what_is_gone_is_stored_all_the_same(page, served, booking_uid):
+    """Thanks are only said for what is there."""
+    page.open()
+    page.fill_contact()
+    page.to_review()
+    page.consent_and_send()
+    page.wait_heading(THANKS)
+    page.press("Correct my answers")
+    page.press("Continue")
+    page.choose("age_range", "46 to 55")
+    for _ in range(3):
+        page.press("Continue")
+    served.wait_processed(booking_uid)
+    served.database.query("DELETE FROM medical_questionnaire_submissions WHERE booking_uid = %s", (booking_uid,))
+    page.consent_and_send()
+    page.wait_heading(THANKS)
+    assert stored(served, booking_uid)["submission_data"]["age_range"] == "46-55"
+
+
 def test_a_keyboard_is_enough(page, served, booking_uid):
     page.open()
     page.tab_to(lambda focused: focused.get_attribute("id") == "q-attendee_name")
