@@ -69,4 +69,7 @@ void document_read(struct document *document);
 void document_finish(struct document *document);
 struct subject document_subject(const char *name, const struct document *document);
 
+/* An operation: its answers as a QuestionnaireResponse. */
+enum status subject_print_response(const struct subject *subject, struct strbuf *out);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "allocations.h"
 #include "intake/core/cleanup.h"
+#include "intake/domain/flat_fhir.h"
 #include "intake/domain/issue.h"
 
 static size_t refused_in_all;
@@ -107,4 +108,12 @@ struct subject document_subject(const char *name, const struct document *documen
                             .text = {document->text.data, document->text.len},
                             .root = document->root,
                             .lexemes = &document->lexemes};
+}
+
+enum status subject_print_response(const struct subject *subject, struct strbuf *out)
+{
+    static const struct response_head head = {.id = "r1", .authored = "2026-01-02T03:04:05Z"};
+    struct err err;
+    return questionnaire_print_response(subject->questionnaire, subject->root, subject->lexemes,
+                                        &head, out, &err);
 }

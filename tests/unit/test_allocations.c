@@ -138,14 +138,6 @@ static enum status load_set(const struct subject *subject, struct strbuf *out)
     return status;
 }
 
-static enum status print_response(const struct subject *subject, struct strbuf *out)
-{
-    static const struct response_head head = {.id = "r1", .authored = "2026-01-02T03:04:05Z"};
-    struct err err;
-    return questionnaire_print_response(subject->questionnaire, subject->root, subject->lexemes,
-                                        &head, out, &err);
-}
-
 /* --- submissions ------------------------------------------------------------------------------ */
 
 /* What would be stored, without the ids. */
@@ -382,7 +374,7 @@ static void exhaust_body(struct subject *subject)
     AUTO(document_finish) struct document response = {0};
     struct subject as_response = *subject;
     subject->questionnaire = questionnaire_set_default(subject->set);
-    assert_int_equal(print_response(subject, &response.text), STATUS_OK);
+    assert_int_equal(subject_print_response(subject, &response.text), STATUS_OK);
     as_response.text = (struct view){response.text.data, response.text.len};
     EXHAUST(&as_response, prepare_response);
     EXHAUST(&as_response, validate_posted_response);

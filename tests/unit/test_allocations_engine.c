@@ -78,14 +78,6 @@ static enum status evaluate(const struct subject *subject, struct strbuf *out)
     return status;
 }
 
-static enum status print_response(const struct subject *subject, struct strbuf *out)
-{
-    static const struct response_head head = {.id = "r1", .authored = "2026-01-02T03:04:05Z"};
-    struct err err;
-    return questionnaire_print_response(subject->questionnaire, subject->root, subject->lexemes,
-                                        &head, out, &err);
-}
-
 static enum status validate_response(const struct subject *subject, struct strbuf *out)
 {
     struct issues issues = {0};
@@ -124,7 +116,7 @@ static void exhaust_answers(const char *name, const struct questionnaire *questi
     if (flat != NULL) {
         EXHAUST(&subject, validate_flat);
         EXHAUST(&subject, evaluate);
-        EXHAUST(&subject, print_response);
+        EXHAUST(&subject, subject_print_response);
     } else {
         EXHAUST(&subject, validate_response);
         EXHAUST(&subject, print_flat);
