@@ -19,6 +19,11 @@ pytestmark = pytest.mark.skipif(not os.path.exists(os.path.join(ROOT, "build/int
                                 reason="there is no release build")
 
 
+def listen_to_ctrl_c():
+    """As from a terminal, even where the tests run in the background, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Quickstart:
     """./quickstart with a data folder and a port of its own, in a session as a terminal's."""
 
@@ -32,7 +37,8 @@ class Quickstart:
         environment = scrubbed_environment({"INTAKE_DATA": self.data, "INTAKE_HTTP_PORT": str(self.port)})
         with open(self.out, "wb") as out:
             self.process = subprocess.Popen(["./quickstart"], cwd=ROOT, env=environment, stdout=out,
-                                            stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
+                                            stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+                                            preexec_fn=listen_to_ctrl_c)
         return self
 
     def start(self):

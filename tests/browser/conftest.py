@@ -6,6 +6,9 @@ import tempfile
 import pytest
 
 from browser_harness import AXE, Browser, violations
+from intake_harness.bodies import fresh_booking
+from intake_harness.links import OPTIONS
+from patient_page import PHONE, PatientPage
 
 SIZE = {"width": 1280, "height": 900}
 
@@ -60,3 +63,20 @@ def screenshot(screenshots):
         return path
 
     return save
+
+
+@pytest.fixture(scope="module")
+def served(module_intake):
+    """A service with links to bookings."""
+    return module_intake(OPTIONS)
+
+
+@pytest.fixture
+def booking_uid():
+    return fresh_booking()
+
+
+@pytest.fixture
+def patient_page(browser, served, booking_uid):
+    """The page of a fresh booking on a phone, in English."""
+    return PatientPage(browser(**PHONE), served, booking_uid)

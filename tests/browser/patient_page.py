@@ -5,6 +5,7 @@ from intake_harness.waiting import eventually
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+THANKS = "Thank you, we have your answers"
 PHONE = {"width": 390, "height": 844}
 
 

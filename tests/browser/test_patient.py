@@ -1,37 +1,37 @@
 """The patient's page in a real browser: filled, lost, resumed, corrected, by whoever uses it how."""
 
-import json
-
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from intake_harness.bodies import fresh_booking, full, minimal
-from intake_harness.links import OPTIONS, Drafts, link_token
+from intake_harness.bodies import full, minimal
+from intake_harness.links import Drafts, link_token
 from intake_harness.waiting import eventually
-from patient_page import PHONE, PatientPage
-
-THANKS = "Thank you, we have your answers"
-BUDGET_BYTES = 60 * 1024
-
-
-@pytest.fixture(scope="module")
-def served(module_intake):
-    return module_intake(OPTIONS)
-
+from patient_page import PHONE, THANKS, PatientPage
 
 @pytest.fixture
-def booking_uid():
-    return fresh_booking()
-
-
-@pytest.fixture
-def page(browser, served, booking_uid):
-    """The page of a fresh booking on a phone, in English."""
-    return PatientPage(browser(**PHONE), served, booking_uid)
+def page(patient_page):
+    return patient_page
 
 
 def stored(served, booking_uid):
     return served.database.submission(booking_uid)
+
+
+def send_the_least(page):
+    page.open()
+    page.fill_contact()
+    page.to_review()
+    page.consent_and_send()
+    page.wait_heading(THANKS)
+
+
+def correct_the_age(page):
+    """As far as the consent."""
+    page.press("Correct my answers")
+    page.press("Continue")
+    page.choose("age_range", "46 to 55")
+    for _ in range(3):
+        page.press("Continue")
 
 
 def test_a_patient_fills_the_form_on_a_phone(page, served, booking_uid, axe, screenshot):
@@ -257,18 +257,10 @@ def test_what_another_device_sent_is_not_overwritten_unasked(page, served, booki
 
 
 def test_answers_are_corrected_after_sending(page, served, booking_uid):
-    page.open()
-    page.fill_contact()
-    page.to_review()
-    page.consent_and_send()
-    page.wait_heading(THANKS)
+    send_the_least(page)
     page.open()
     page.wait_heading(THANKS)
-    page.press("Correct my answers")
-    page.press("Continue")
-    page.choose("age_range", "46 to 55")
-    for _ in range(3):
-        page.press("Continue")
+    correct_the_age(page)
     page.consent_and_send()
     page.wait_heading(THANKS)
     row = stored(served, booking_uid)
@@ -277,16 +269,8 @@ def test_answers_are_corrected_after_sending(page, served, booking_uid):
 
 def test_a_correction_of_what_is_gone_is_stored_all_the_same(page, served, booking_uid):
     """Thanks are only said for what is there."""
-    page.open()
-    page.fill_contact()
-    page.to_review()
-    page.consent_and_send()
-    page.wait_heading(THANKS)
-    page.press("Correct my answers")
-    page.press("Continue")
-    page.choose("age_range", "46 to 55")
-    for _ in range(3):
-        page.press("Continue")
+    send_the_least(page)
+    correct_the_age(page)
     served.wait_processed(booking_uid)
     served.database.query("DELETE FROM medical_questionnaire_submissions WHERE booking_uid = %s", (booking_uid,))
     page.consent_and_send()
@@ -381,84 +365,3 @@ def test_a_link_that_is_no_good_says_so(page, axe, token, heading):
 def test_an_expired_link_says_so(page, booking_uid):
     page.open(token=link_token(booking_uid, expires=1))
     page.wait_heading("This link has expired")
-
-
-def test_all_of_it_is_small(page, served):
-    """Everything that the browser loads, as it comes over the wire, from an empty cache."""
-    page.open()
-    events = page.driver.intake.network()
-    sizes = {parameters["requestId"]: parameters["encodedDataLength"] for name, parameters in events
-             if name == "Network.loadingFinished"}
-    urls = {parameters["requestId"]: parameters["request"]["url"] for name, parameters in events
-            if name == "Network.requestWillBeSent"}
-    fetched = {urls[request].removeprefix(served.base): size for request, size in sizes.items()
-               if urls.get(request, "").startswith(served.base)}
-    assert len([path for path in fetched if path.startswith("/assets/")]) >= 10
-    assert any(path.startswith("/v1/questionnaires/") for path in fetched)
-    assert sum(fetched.values()) < BUDGET_BYTES, json.dumps(fetched, indent=1)
-
-
-def test_it_is_usable_within_a_second(page):
-    page.open()
-    ready = page.driver.execute_script("return performance.getEntriesByName('usable')[0].startTime")
-    assert 0 < ready < 1000
-
-
-def test_other_forms_are_shown_too(page, served, booking_uid, axe):
-    """Every kind of question that the shipped forms have."""
-    page.open(questionnaire="pre-operative-history")
-    page.fill_contact()
-    page.press("Continue")
-    page.driver.execute_script("""
-        const field = document.getElementById("q-date_of_birth");
-        field.value = "1985-04-12";
-        field.dispatchEvent(new Event("input"));""")
-    page.fill("height", "17")
-    page.press("Continue")
-    assert page.error("height").endswith("This must not be less than 40 cm.")
-    page.fill("height", "170")
-    axe(page.driver)
-    page.press("Continue")
-    page.choose("had_operations", "Yes")
-    page.fill("operations-0--operation_name", "Appendix")
-    page.press("Add another")
-    page.fill("operations-1--operation_name", "Knee")
-    page.choose("anaesthesia_problems", "Yes")
-    page.choose("anaesthesia_problems_kind", "Severe nausea or vomiting")
-    axe(page.driver)
-    page.wait_status("Saved")
-    answers = Drafts(served.client(), booking_uid).get().json()["answers"]
-    assert answers["operations"] == [{"operation_name": "Appendix"}, {"operation_name": "Knee"}]
-    assert answers["height"] == {"value": 170, "unit": "cm", "system": "http://unitsofmeasure.org", "code": "cm"}
-
-
-def test_a_form_in_which_everything_counts(page, served, booking_uid, axe):
-    page.open(questionnaire="phq-9")
-    page.fill_contact()
-    page.press("Continue")
-    page.press("Continue")
-    assert len(page.summary()) == 9
-    names = ("little_interest", "feeling_down", "sleep", "energy", "appetite", "self_esteem",
-             "concentration", "movement", "self_harm")
-    assert not page.is_asked("difficulty")
-    for name in names:
-        page.choose(name, "Several days")
-    assert page.is_asked("difficulty")
-    page.choose("difficulty", "Not difficult at all")
-    axe(page.driver)
-    page.press("Continue")
-    page.consent_and_send()
-    page.wait_heading(THANKS)
-    assert stored(served, booking_uid)["questionnaire_id"] == "phq-9"
-
-
-def test_nothing_jumps_while_it_loads(page):
-    page.open()
-    shift = page.driver.execute_async_script("""
-        const done = arguments[0];
-        new PerformanceObserver(list => {
-            const shifts = list.getEntries().filter(one => !one.hadRecentInput);
-            done(shifts.reduce((sum, one) => sum + one.value, 0));
-        }).observe({type: "layout-shift", buffered: true});
-        setTimeout(() => done(0), 1000);  // no entry at all: nothing has moved""")
-    assert shift < 0.1
