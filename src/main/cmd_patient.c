@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -58,6 +59,12 @@ static bool write_all(int fd, const struct strbuf *text)
 /* Under another name first, so that the file is there as a whole or not at all. */
 static int write_file(const char *path, const struct strbuf *text)
 {
+    struct stat there;
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) { /* /dev/stdout would be replaced */
+        fputs("intake: the file could not be written: something else than a file is there\n",
+              stderr);
+        return EXIT_UNUSABLE;
+    }
     AUTO(strbuf_finish) struct strbuf temporary = {0};
     strbuf_printf(&temporary, "%s.XXXXXX", path);
     if (temporary.failed) {

@@ -50,12 +50,8 @@ static int print_help(FILE *out)
     return out == stdout ? EXIT_DONE : EXIT_UNUSABLE;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    if (sodium_init() < 0) {
-        fputs("intake: libsodium found no source of randomness\n", stderr);
-        return EXIT_UNUSABLE;
-    }
     if (argc < 2) {
         return print_help(stderr);
     }
@@ -72,4 +68,18 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "intake: there is no command \"%s\"\n\n", argv[1]);
     return print_help(stderr);
+}
+
+int main(int argc, char **argv)
+{
+    if (sodium_init() < 0) {
+        fputs("intake: libsodium found no source of randomness\n", stderr);
+        return EXIT_UNUSABLE;
+    }
+    const int code = run_command(argc, argv);
+    if (fflush(stdout) == EOF || ferror(stdout) != 0) { /* a full disk is no success */
+        fputs("intake: the output could not be printed\n", stderr);
+        return EXIT_UNUSABLE;
+    }
+    return code;
 }
