@@ -9,7 +9,9 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from intake_harness.canary import Canary  # noqa: E402
 from intake_harness.daemon import ROOT, Intake, run_command  # noqa: E402
+from intake_harness.listener import Listener  # noqa: E402
 from intake_harness.postgres import Cluster  # noqa: E402
 
 ROLES = ("staff", "admin", "intake", "metrics")
@@ -140,6 +142,24 @@ def client(intake):
 @pytest.fixture
 def staff(intake, staff_token):
     return intake.client(staff_token)
+
+
+@pytest.fixture
+def canary():
+    return Canary()
+
+
+@pytest.fixture
+def listen(staff_token):
+    opened = []
+
+    def start(intake, **how):
+        opened.append(Listener(intake, staff_token, **how))
+        return opened[-1]
+
+    yield start
+    for listener in opened:
+        listener.close()
 
 
 @pytest.fixture(scope="module")

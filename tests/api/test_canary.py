@@ -2,11 +2,8 @@
 
 import json
 import os
-import secrets
 
-import pytest
-
-from intake_harness.bodies import fresh_booking, minimal
+from intake_harness.bodies import fresh_booking
 from intake_harness.client import RawConnection
 from intake_harness.fhir import code, hair, post, response, search, text
 from intake_harness.links import OPTIONS, Drafts, link_token
@@ -14,35 +11,6 @@ from intake_harness.waiting import eventually
 
 EAGER = {**OPTIONS, "log.level": "debug", "worker.poll_ms": 50, "worker.attempts_max": 2, "worker.backoff_ms": 10,
          "worker.backoff_max_ms": 20, "http.token_failures_per_minute": 0}
-
-
-class Canary:
-    """Texts that are nowhere else, and every reply in which one was an error's."""
-
-    def __init__(self):
-        self.word = "kanarya" + secrets.token_hex(6)
-        self.digits = "532" + f"{secrets.randbelow(10**7):07}"
-        self.booking = f"bk-{self.word}"
-        self.told = []
-
-    def body(self, booking=None, **changes):
-        return minimal(booking or self.booking, attendee_name=f"Ayse {self.word}", attendee_phone=f"+90 {self.digits}",
-                       attendee_email=f"{self.word}@example.com", allergies="yes", allergies_details=f"{self.word} nuts",
-                       hair_loss_pattern=[f"{self.word} crown"], **changes)
-
-    def found_in(self, content):
-        content = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-        return self.word.lower() in content.lower() or self.digits in content
-
-    def take(self, reply):
-        if reply.status_code >= 400 and self.found_in(reply.text):
-            self.told.append((reply.request.method, reply.url, reply.text))
-        return reply
-
-
-@pytest.fixture
-def canary():
-    return Canary()
 
 
 def submissions(canary, client):

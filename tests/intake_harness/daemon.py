@@ -75,13 +75,13 @@ def ini(options):
     return "".join(f"[{section}]\n" + "\n".join(lines) + "\n\n" for section, lines in sections.items())
 
 
-def run_command(binary, *arguments, conninfo=None, environment=None, timeout=60):
-    """Runs `intake ARGUMENTS` to its end; a CompletedProcess with text."""
+def run_command(binary, *arguments, conninfo=None, environment=None, timeout=60, stdout=subprocess.PIPE):
+    """Runs `intake ARGUMENTS` to its end; a CompletedProcess with text. `stdout` may be a file."""
     extra = dict(environment or {})
     if conninfo is not None:
         extra["INTAKE_DATABASE_CONNINFO"] = conninfo
     done = subprocess.run([binary, *arguments], cwd=ROOT, env=scrubbed_environment(extra), text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+                          stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, timeout=timeout, check=False)
     assert not SANITIZER_REPORT.search(done.stderr), done.stderr
     return done
 
