@@ -1,4 +1,4 @@
-/* The sealer: seals the audit about every second. */
+/* The sealer: seals the audit about every second, and leaves patients the processor meanwhile. */
 #include "intake/worker/sealer.h"
 
 #include <pthread.h>
@@ -10,7 +10,10 @@
 #include "intake/core/metrics.h"
 #include "intake/db/store_seal.h"
 
-enum { SEAL_EVERY_MS = 1000 };
+enum {
+    SEAL_EVERY_MS = 1000,
+    RESTS = 3 /* how many times as long as a seal took nothing is done, when there is more */
+};
 
 static const int64_t answer_within_us = INT64_C(10) * 1000000; /* else the connection is given up */
 static const int64_t tell_every_us = INT64_C(3600) * 1000000;
@@ -28,16 +31,16 @@ struct sealer {
     bool failing;        /* and said so in the log */
 };
 
-/* Seals until nothing is left. */
-static enum status seal_all(struct sealer *sealer, struct connection *connection, struct err *err)
+/* One seal. */
+static enum status seal(struct sealer *sealer, struct connection *connection, int64_t *ret_rows,
+                        struct err *err)
 {
-    int64_t rows = AUDIT_SEAL_ROWS;
     enum status status = connection_ensure(connection, err);
-    while (status == STATUS_OK && rows >= AUDIT_SEAL_ROWS) {
-        status = audit_seal(connection, clock_monotonic_us() + answer_within_us, &rows, err);
-        if (status == STATUS_OK) {
-            metric_add(sealer->rows, 0, rows);
-        }
+    if (status == STATUS_OK) {
+        status = audit_seal(connection, clock_monotonic_us() + answer_within_us, ret_rows, err);
+    }
+    if (status == STATUS_OK) {
+        metric_add(sealer->rows, 0, *ret_rows);
     }
     return status;
 }
@@ -60,10 +63,12 @@ static enum status tell(struct sealer *sealer, struct connection *connection, st
     return status;
 }
 
-static void run_once(struct sealer *sealer, struct connection *connection)
+/* Returns whether there is probably more to seal. */
+static bool run_once(struct sealer *sealer, struct connection *connection)
 {
     struct err err = {0};
-    enum status status = seal_all(sealer, connection, &err);
+    int64_t rows = 0;
+    enum status status = seal(sealer, connection, &rows, &err);
     if (status == STATUS_OK) {
         status = tell(sealer, connection, &err);
     }
@@ -74,6 +79,7 @@ static void run_once(struct sealer *sealer, struct connection *connection)
         log_info("the audit is sealed again", LOG_TEXT("status", "ok"));
     }
     sealer->failing = status != STATUS_OK;
+    return status == STATUS_OK && rows >= AUDIT_SEAL_ROWS;
 }
 
 static void *run_thread(void *arg)
@@ -82,14 +88,16 @@ static void *run_thread(void *arg)
     struct connection *connection = connection_create(&sealer->options);
     bool goes_on = connection != NULL;
     while (goes_on) {
-        run_once(sealer, connection);
+        const int64_t began_us = clock_monotonic_us();
+        const bool more = run_once(sealer, connection);
+        const long took_ms = (long)((clock_monotonic_us() - began_us) / 1000);
         pthread_mutex_lock(&sealer->mutex);
-        condition_wait_ms(&sealer->changed, &sealer->mutex, SEAL_EVERY_MS, NULL, &sealer->stopping);
+        condition_wait_ms(&sealer->changed, &sealer->mutex, more ? RESTS * took_ms : SEAL_EVERY_MS,
+                          NULL, &sealer->stopping);
         goes_on = !sealer->stopping;
         pthread_mutex_unlock(&sealer->mutex);
     }
-    if (connection != NULL && connection_is_open(connection)) {
-        run_once(sealer, connection);
+    while (connection != NULL && connection_is_open(connection) && run_once(sealer, connection)) {
     }
     connection_destroy(connection);
     return NULL;

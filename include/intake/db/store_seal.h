@@ -27,8 +27,8 @@ struct connection;
 struct statement_list;
 
 enum {
-    AUDIT_HASH_SIZE = 65,  /* 64 hexadecimal digits and the NUL */
-    AUDIT_SEAL_ROWS = 1000 /* at most under one seal, late ones aside */
+    AUDIT_HASH_SIZE = 65, /* 64 hexadecimal digits and the NUL */
+    AUDIT_SEAL_ROWS = 250 /* at most under one seal, late ones aside */
 };
 
 struct audit_head {
