@@ -13,33 +13,26 @@ import pytest
 from intake_harness.bodies import minimal
 from intake_harness.client import RawConnection
 from intake_harness.daemon import ROOT, scrubbed_environment
+from intake_harness.units import EXPOSURE_MAX, SERVICES, UNITS, exposure, unit, verify
 from intake_harness.waiting import eventually
-
-UNITS = ("intake.service", "intake.socket", "intake-migrate.service", "intake-retention.service", "intake-retention.timer")
-EXPOSURE_MAX = 1.1
-
-
-def unit(name):
-    return os.path.join(ROOT, "systemd", name)
+from proof.booted import CannotBoot
+from proof.stage import Table, default_binary
+from proof.systemd import booted, prove_restarts, prove_sandbox, prove_start
 
 
-@pytest.mark.parametrize("name", ["intake.service", "intake-migrate.service", "intake-retention.service"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_the_sandbox_is_tight(name):
-    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit(name)],
-                          capture_output=True, text=True, check=True)
-    level = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout).group(1))
-    assert level <= EXPOSURE_MAX
+    assert exposure(name) <= EXPOSURE_MAX
 
 
 def test_systemd_accepts_the_units(binary, directory):
-    for name in UNITS:
-        with open(unit(name), encoding="utf-8") as file:
-            text = file.read()
-        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
-            file.write(text.replace("/usr/bin/intake", binary))
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *(os.path.join(directory, name) for name in UNITS)],
-                          capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert verify(binary, directory) == (0, "")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_crash_leaves_nothing_of_the_patients_on_the_disk(name):
+    with open(unit(name), encoding="utf-8") as file:
+        assert "\nLimitCORE=0\n" in file.read()
 
 
 def test_the_units_name_what_the_program_knows():
@@ -65,6 +58,21 @@ def test_an_installation_is_complete(binary, directory):
             assert os.access(directory + program, os.X_OK), program
         for work in re.findall(r"^WorkingDirectory=(\S+)", text, re.MULTILINE):
             assert os.path.exists(directory + work + "/config/questionnaires/hair-transplant.json")
+        for document in re.findall(r"^Documentation=file://(\S+)", text, re.MULTILINE):
+            assert os.path.exists(directory + document), document
+
+
+def test_a_real_systemd_starts_confines_and_restarts_it():
+    """The release build: a sanitizer would need what the sandbox forbids."""
+    table = Table()
+    try:
+        with booted(default_binary()) as (stage, machine):
+            prove_start(table, machine)
+            prove_sandbox(table, machine)
+            prove_restarts(table, machine, stage, 6)
+    except CannotBoot as reason:
+        pytest.skip(str(reason))
+    assert not table.failures()
 
 
 def test_a_restart_through_the_socket_refuses_no_connection(start_intake, database):

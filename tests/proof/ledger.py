@@ -38,10 +38,13 @@ class Booking:
 
 
 class Ledger:
-    """`clients` threads that post to the given ports until stop(); ports may change hands meanwhile."""
+    """
+    `clients` threads that post to the given ports until stop(); ports may change hands meanwhile.
+    `cut_share` of the posts are broken off, and `parting_share` are their connection's last.
+    """
 
-    def __init__(self, ports, clients=8, cut_share=0.0):
-        self.ports, self.cut_share = list(ports), cut_share
+    def __init__(self, ports, clients=8, cut_share=0.0, parting_share=0.0):
+        self.ports, self.cut_share, self.parting_share = list(ports), cut_share, parting_share
         self.bookings, self.faults = [], []
         self.outcomes = collections.Counter()
         self._last_at, self._longest = time.monotonic(), 0.0  # of the acknowledgements
@@ -116,12 +119,12 @@ class Ledger:
             except LOST as error:
                 booking.abandoned |= isinstance(error, TimeoutError)
                 connection = connection.close() if connection is not None else None
-                self._note("lost")
+                self._note("refused" if isinstance(error, ConnectionRefusedError) else "lost")
                 self._stop.wait(0.02) if not self._stop.is_set() else threading.Event().wait(0.02)
                 continue
             if reply.status in (200, 201):
                 self._acknowledge(booking, reply.status, json.loads(receipt))
-                return connection
+                return connection.close() if random.random() < self.parting_share else connection
             self._note(str(reply.status))
             if reply.status != 503 or reply.getheader("Retry-After") is None:
                 self.faults.append(f"{booking.uid}: {reply.status}, Retry-After {reply.getheader('Retry-After')}")

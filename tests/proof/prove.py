@@ -6,13 +6,15 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import analyzers, burst, claims, clock, disk, faults, hostile, load, migrations, poison, sanitizers, soak, stage  # noqa: E402
+from proof import (analyzers, burst, claims, clock, disk, faults, hostile, load, migrations, poison,  # noqa: E402
+                   sanitizers, soak, stage, systemd)
 
 PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "claims": claims.prove,
           "migrations": migrations.prove, "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove,
-          "load": load.prove, "soak": soak.prove, "sanitizers": sanitizers.prove, "analyzers": analyzers.prove}
+          "load": load.prove, "systemd": systemd.prove, "soak": soak.prove, "sanitizers": sanitizers.prove,
+          "analyzers": analyzers.prove}
 # What means nothing beside the rest of tests/run, or is done there: by their names, or in the full form.
-ALONE = ("claims", "burst", "load", "soak", "hostile", "migrations", "sanitizers", "analyzers")
+ALONE = ("claims", "burst", "load", "systemd", "soak", "hostile", "migrations", "sanitizers", "analyzers")
 
 
 def main():
