@@ -118,8 +118,8 @@ static enum status read_migrations(const struct subject *subject, struct strbuf 
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         AUTO_FREE struct sql_unit *units = NULL;
         size_t units_count = 0;
-        status = sql_units_split(migrations[i].up->data, migrations[i].up->size, &units,
-                                 &units_count, &err);
+        status = sql_units_split((const char *)migrations[i].up->data, migrations[i].up->size,
+                                 &units, &units_count, &err);
         strbuf_printf(out, "%zu ", units_count);
     }
     return status;
