@@ -22,8 +22,12 @@ from intake_harness.postgres import Cluster  # noqa: E402
 
 LIMIT_MS = 50
 REQUESTS = 60
-SERVER_SETTINGS = ("shared_buffers = '6GB'", "max_wal_size = '20GB'", "checkpoint_timeout = '30min'",
-                   "full_page_writes = off")
+SERVER_SETTINGS = """
+shared_buffers = 6GB
+max_wal_size = 20GB
+checkpoint_timeout = 30min
+full_page_writes = off
+"""
 BINARY = os.path.join(ROOT, "build", "intake")
 
 
@@ -154,9 +158,7 @@ def report(client, database):
 
 
 def fill(cluster, rows):
-    with open(os.path.join(cluster.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
-        conf.write("\n".join(SERVER_SETTINGS) + "\n")
-    cluster.restart()
+    cluster.restart(settings=SERVER_SETTINGS)
     database = cluster.create_database()
     done = run_command(BINARY, "migrate", "up", conninfo=database.conninfo)
     assert done.returncode == 0, done.stderr

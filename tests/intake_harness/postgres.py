@@ -57,8 +57,7 @@ class Cluster:
         self._numbers = itertools.count(1)
         self._run(["initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
                    "--encoding=UTF8", "--locale=C.UTF-8"])
-        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
-            conf.write(SETTINGS.format(directory=self.directory) + settings)
+        self._configure(SETTINGS.format(directory=self.directory) + settings)
         self.start()
         with self.connect("postgres") as connection:
             connection.execute("CREATE ROLE intake LOGIN CREATEDB")
@@ -79,13 +78,19 @@ class Cluster:
         subprocess.run(self._prefix + command, cwd="/", stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, check=True)
 
+    def _configure(self, settings):
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
+            conf.write(settings)
+
     def start(self):
         self._control("start")
 
     def stop(self, mode="fast"):
         self._control("stop", "-m", mode)
 
-    def restart(self, mode="fast"):
+    def restart(self, mode="fast", settings=""):
+        """With `settings` on top of those so far."""
+        self._configure(settings)
         self._control("restart", "-m", mode)
 
     def kill(self):
