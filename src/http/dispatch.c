@@ -119,8 +119,13 @@ static enum MHD_Result send_reply(struct request *request)
         return MHD_NO;
     }
     request->reply_bytes = request->reply.body_len;
-    request->reply.close |= atomic_load_explicit(&request->dispatch->draining, //
-                                                 memory_order_relaxed);
+    /*
+     * The library takes a LF alone for the end of a chunk's line, where others do not: whatever
+     * follows chunks is not read as a request.
+     */
+    request->reply.close |=
+        request->headers.chunked ||
+        atomic_load_explicit(&request->dispatch->draining, memory_order_relaxed);
     request->stage = REQUEST_ENDED;
     return reply_queue(request);
 }
@@ -129,7 +134,6 @@ static enum MHD_Result send_reply(struct request *request)
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     struct dispatch *dispatch = request->dispatch;
-    library_error_forget(request);
     request->counted = true;
     atomic_fetch_add(&dispatch->in_flight, 1);
     observe_in_flight(dispatch->observe, 1);
@@ -140,6 +144,9 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     }
     request->stage = REQUEST_BODY;
     admit(request, method, version, &own->peer);
+    if (!request->headers.chunked) {
+        library_error_forget(request);
+    }
 
     const struct wire_headers *headers = &request->headers;
     if (request->reply.status == 0 || !(wire_has_body(headers) || request->reply.close)) {
@@ -296,6 +303,7 @@ enum MHD_Result dispatch_call(void *context, struct MHD_Connection *connection, 
         *upload_data_size = 0;
         return take_body(request, upload_data, len);
     }
+    library_error_forget(request);
     if (request->stage == REQUEST_REFUSED) {
         return MHD_NO; /* the reply is out: close */
     }

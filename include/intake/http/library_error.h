@@ -1,12 +1,14 @@
 /*
- * What libmicrohttpd refuses by itself while it reads headers (a Content-Length that is no number,
- * headers that are too large) is answered by us: as a problem like every other, with a request id.
+ * What libmicrohttpd refuses by itself while it reads headers or chunks (a Content-Length that is
+ * no number, headers that are too large, a chunk without a size) is answered by us: as a problem
+ * like every other, with a request id.
  *
  * The library tells no callback which connection it is about to refuse; it only logs the status
- * first, on the connection's thread. So each thread knows the requests whose headers it is reading,
- * and when there is one (nearly always: headers come in one piece) it is that one. Its reply is
- * written here and the socket closed for writing, so that the library's own (of which 0.9.75 sends
- * the headers twice) goes nowhere. With several, the library's reply stands.
+ * first, on the connection's thread. So each thread knows the requests that it is reading, and
+ * where only one of them can be meant, that one is answered: its reply is written here and the
+ * socket closed for writing, so that the library's own (of which 0.9.75 sends the headers twice)
+ * goes nowhere. Where another connection could be meant as well, the library's reply stands: of a
+ * first line that is none, of a header without a colon, of several that are read together.
  */
 #ifndef INTAKE_HTTP_LIBRARY_ERROR_H
 #define INTAKE_HTTP_LIBRARY_ERROR_H
@@ -15,7 +17,7 @@
 
 struct request;
 
-/* The first line of a request has come / its headers were read, or it ended before. */
+/* The first line of a request has come / all of it that can be refused was read, or it ended. */
 void library_error_watch(struct request *request);
 void library_error_forget(struct request *request);
 
