@@ -32,7 +32,8 @@ log_min_messages = error
 log_min_error_statement = panic
 """
 PATIENCE_S = 3600
-# Steps that only build or drop indexes, or wait for such a one first: in these nobody waits behind them.
+# Steps that only build or drop indexes, or wait for such a one first: nobody waits behind them, and an idle
+# transaction stops them.
 HINDER_NOBODY = ("003 down", "014 up", "014 down", "015 down")
 
 GAVE_WAY = "intake migrate ERROR:  canceling statement due to lock timeout"
@@ -76,28 +77,32 @@ class Walk:
         self.statements = {}  # the longest of a writer, by step
 
     def step(self, direction, to, meanwhile=None, hold_s=0.0):
-        """One run; `meanwhile(stage, direction, to)` breaks earlier runs of it off."""
+        """One run: `meanwhile(stage, direction, to)`, which breaks it off, or one that an idle transaction meets."""
         self._writers.take()
         self._log.take()
         begun, written_from = time.monotonic(), self._wal()
+        gave_way = 0
         if meanwhile is not None:
             meanwhile(self._stage, direction, to)
-        gave_way = self._run(direction, to, hold_s)
-        seconds = time.monotonic() - begun - hold_s
+        elif hold_s == 0:
+            self._stage.command("migrate", direction, "--to", str(to), timeout=PATIENCE_S)
+        else:
+            gave_way = self._meet_idle(direction, to, hold_s)
+        seconds = time.monotonic() - begun
         self._writers.wait_for_writes(1)
         (statement_ms, noise_ms), (lock_ms, gave_way_late) = self._writers.take(), self._log.take()
         self._note(f"{direction} to {to:03}", seconds, statement_ms, noise_ms, lock_ms)
-        self.held += hold_s > 0
-        self.gave_way += gave_way > 0
         print(f"    {direction} to {to:03}: {seconds:.1f} s, {(self._wal() - written_from) / 1e6:.0f} MB of WAL,"
               f" longest statement {statement_ms:.0f} ms, noise {noise_ms:.0f} ms, longest wait for a lock {lock_ms:.0f} ms,"
               f" gave way {gave_way + gave_way_late} times", flush=True)
 
-    def _run(self, direction, to, hold_s):
-        """Returns how often it gave way to an idle transaction, which holds every table for `hold_s`."""
-        if hold_s == 0:
-            self._stage.command("migrate", direction, "--to", str(to), timeout=PATIENCE_S)
-            return 0
+    def _meet_idle(self, direction, to, hold_s):
+        """
+        An idle transaction holds every table for `hold_s`, and longer until the step gives way, if it is one of
+        those that must. Returns how often it did.
+        """
+        must = f"{to if direction == 'up' else to + 1:03} {direction}" not in HINDER_NOBODY
+        gave_way = 0
         with self._stage.database.connect() as idle:
             with idle.transaction():
                 for row in self._stage.database.query(
@@ -105,11 +110,16 @@ class Walk:
                         " AND relnamespace IN ('public'::regnamespace, to_regnamespace('intake_archive'))"):
                     idle.execute(f"SELECT FROM {row['name']} LIMIT 1")
                 process = migrating.start_migrate(self._stage.binary, self._stage.database, direction, "--to", str(to))
-                time.sleep(hold_s)
-                lock_ms, gave_way = self._log.take()
-                self.lock_ms = max(self.lock_ms, lock_ms)
+                begun = time.monotonic()
+                while time.monotonic() < begun + hold_s or (must and not gave_way and process.poll() is None):
+                    time.sleep(0.1)
+                    lock_ms, gave_way_now = self._log.take()
+                    self.lock_ms = max(self.lock_ms, lock_ms)
+                    gave_way += gave_way_now
         _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
+        self.held += must
+        self.gave_way += must and gave_way > 0
         return gave_way
 
     def _wal(self):
@@ -131,8 +141,8 @@ class Walk:
                   f"{longest_ms:.0f} / {self._noise_ms:.0f} ms", f"at most {PROMISED_MS} ms more",
                   longest_ms <= self._noise_ms + PROMISED_MS)
         if self.held:
-            table.add("  steps that gave way to an idle transaction, and finished after it", f"{self.gave_way} of {self.held}",
-                      "all that hinder writers", self.gave_way >= self.held - len(HINDER_NOBODY))
+            table.add("  of the steps that hinder writers, those that gave way to an idle transaction, and finished after it",
+                      f"{self.gave_way} of {self.held}", "all", self.gave_way == self.held)
         table.add("  duration", f"{self.seconds:.0f} s", "as long as it takes", True)
 
 
