@@ -109,6 +109,7 @@ void *dispatch_first_line(void *context, const char *target, struct MHD_Connecti
     atomic_store_explicit(&own->deadline.request_id, id, memory_order_relaxed);
     (void)deadline_enter(&own->deadline, DEADLINE_HEADERS);
     library_error_watch(request);
+    wire_hide_cookies(connection);
     return request;
 }
 

@@ -7,6 +7,9 @@
 #include "intake/core/cleanup.h"
 #include "intake/http/session_cookie.h"
 
+/* Told from a client's by its place. */
+static const char no_cookies[] = "Cookie";
+
 struct scan {
     struct wire_headers *headers;
     const char *fault;
@@ -144,6 +147,9 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 {
     (void)kind;
     struct scan *scan = context;
+    if (key == no_cookies) {
+        return MHD_YES;
+    }
     if (!wire_is_token(key, key_len)) {
         scan->fault = "A header's name has a character that names cannot have.";
     } else if (value == NULL || !wire_is_value(value, value_len)) {
@@ -188,6 +194,12 @@ static bool size_adds_up(struct MHD_Connection *connection, const struct scan *s
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const size_t first_line = strlen(method) + 1 + target_len + 1 + strlen(version) + 2;
     return info == NULL || info->header_size == first_line + scan->bytes + strlen("\r\n");
+}
+
+void wire_hide_cookies(struct MHD_Connection *connection)
+{
+    /* Where memory is out for it, it is out for the headers too, which is 431. */
+    (void)MHD_set_connection_value(connection, MHD_HEADER_KIND, no_cookies, "");
 }
 
 enum wire_verdict wire_check(struct MHD_Connection *connection, const char *method,

@@ -40,6 +40,14 @@ static inline bool wire_has_body(const struct wire_headers *headers)
     return headers->chunked || headers->content_length > 0;
 }
 
+/*
+ * Keeps the library from parsing cookies, whose headers have not come yet: it parses the first
+ * Cookie header, and this is an empty one. 0.9.75 copies all of it and makes a record of each
+ * cookie in the memory that is for headers, so that a few kilobytes of somebody else's cookies, or
+ * a single quote, were 431 for people who only ever came to answer. We read the header ourselves.
+ */
+void wire_hide_cookies(struct MHD_Connection *connection);
+
 enum wire_verdict {
     WIRE_PLAIN,
     WIRE_MALFORMED,   /* 400, and the connection is not to be believed any further */
