@@ -12,7 +12,7 @@ import psycopg
 from intake_harness.daemon import ROOT, Intake, run_command
 from intake_harness.postgres import Cluster
 
-from .stage import resources, seconds_until
+from .stage import DURABLE, resources, seconds_until
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 
@@ -21,15 +21,6 @@ import measure  # noqa: E402
 
 POSTS_TIMES, LOOK_UPS_TIMES, P99_MS, STORED_TIMES, MORE_MIB = 1.75, 0.7, 10.0, 0.8, 4.0
 NOT_JUDGED = "not judged in the short form"
-# What quickstart sets: figures of a database that forgets are not the ones of a service.
-DURABLE = """
-fsync = on
-full_page_writes = on
-min_wal_size = 1GB
-max_wal_size = 4GB
-wal_init_zero = off
-backend_flush_after = 256kB
-"""
 
 
 class Judge:

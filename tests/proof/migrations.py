@@ -17,14 +17,13 @@ from intake_harness.waiting import eventually
 
 from .contents import LEGACY, Unchanged, some_use, written
 from .ledger import Ledger, compare
-from .stage import OPTIONS, Stage
+from .stage import DURABLE, OPTIONS, Stage
 
 ROWS, ROWS_SHORT = 2_000_000, 20_000
 PROMISED_MS = 50
 # More than a step ever waits (so that the check for deadlocks never strikes a writer) and less than is promised.
 REPORTED_MS = 25
-SETTINGS = f"""
-fsync = on
+SETTINGS = f"""{DURABLE}
 shared_buffers = 512MB
 log_lock_waits = on
 deadlock_timeout = {REPORTED_MS}ms
@@ -66,6 +65,8 @@ class LegacyStage(Stage):
 
     def fill(self):
         load(self.database, self.rows)
+        with self.database.connect("postgres") as connection:
+            connection.execute("CHECKPOINT")  # and files of WAL that are written anew, as a server has that is not new
 
 
 class Walk:

@@ -12,6 +12,15 @@ from intake_harness.postgres import Cluster
 
 OPTIONS = {"worker.poll_ms": 100, "worker.lease_ms": 2000, "lane.deadline_ms": 1500, "executor.deadline_ms": 1500,
            "database.connect_timeout_s": 2, "log.level": "warning"}
+# For figures of time, as quickstart has it: a database that forgets is not what a service has.
+DURABLE = """
+fsync = on
+full_page_writes = on
+min_wal_size = 1GB
+max_wal_size = 4GB
+wal_init_zero = off
+backend_flush_after = 256kB
+"""
 
 
 class Table:
