@@ -154,7 +154,7 @@ def listen(staff_token):
     opened = []
 
     def start(intake, **how):
-        opened.append(Listener(intake, staff_token, **how))
+        opened.append(Listener(intake, how.pop("token", staff_token), **how))
         return opened[-1]
 
     yield start

@@ -67,6 +67,13 @@ static const struct key keys[] = {
      "# loopback address. 0 is no limit."},
     {"http", "streams_max", KEY_NUMBER, false, AT(http, streams_max), "64", 1, 100000,
      "Exports and event streams at once; more are 503."},
+    {"http", "events_heartbeat_ms", KEY_NUMBER, false, AT(http, events_heartbeat_ms), "15000", 1000,
+     600000,
+     "Milliseconds after which a silent event stream shows that it is there; less than proxies "
+     "wait."},
+    {"http", "events_lifetime_ms", KEY_NUMBER, false, AT(http, events_lifetime_ms), "600000", 1000,
+     86400000,
+     "Milliseconds after which an event stream ends; its page opens the next if it still may."},
     {"http", "trusted_proxies", KEY_TEXT, true, AT(http, trusted_proxies), "", 0, 0,
      "Addresses, separated by commas, whose X-Forwarded-For is believed."},
     {"http", "cors_origins", KEY_TEXT, true, AT(http, cors_origins), "", 0, 0,

@@ -10,6 +10,7 @@
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/core/condition.h"
+#include "intake/core/config.h"
 #include "intake/db/executor.h"
 #include "intake/db/store_audit.h"
 #include "intake/http/request.h"
@@ -22,10 +23,6 @@ enum {
     PENDING_MAX = 256 * 1024, /* bytes for one listener; who is further behind begins anew */
     DELIVERED_TOGETHER = 64,
 };
-
-static const int64_t heartbeat_us = 15 * INT64_C(1000000);
-/* Then the page asks again, and its session is looked at again. */
-static const int64_t lifetime_us = 600 * INT64_C(1000000);
 
 static const char content_type[] = "text/event-stream";
 
@@ -42,6 +39,8 @@ struct listener {
 
 struct events {
     struct executor *executor;
+    int64_t heartbeat_us; /* of silence */
+    int64_t lifetime_us;  /* of a stream: then its page's session is looked at again */
     struct executor_job job;
     pthread_mutex_t mutex; /* guards all that follows */
     pthread_cond_t changed;
@@ -76,12 +75,13 @@ static bool take_piece(struct listener *listener, int64_t now_us, struct strbuf 
                        enum stream_state *ret_state)
 {
     const bool behind = listener->pending.len > PENDING_MAX || listener->pending.failed;
+    const struct events *events = listener->events;
     const bool over =
-        listener->events->stopping || behind || now_us - listener->begun_us > lifetime_us;
+        events->stopping || behind || now_us - listener->begun_us > events->lifetime_us;
     if (!listener->wanted) {
         return false;
     }
-    if (listener->pending.len == 0 && now_us - listener->told_us > heartbeat_us) {
+    if (listener->pending.len == 0 && now_us - listener->told_us > events->heartbeat_us) {
         strbuf_puts(&listener->pending, ":\n\n");
     }
     if (listener->pending.len == 0 && !over) {
@@ -275,13 +275,16 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-enum status events_create(struct executor *executor, struct events **ret_events, struct err *err)
+enum status events_create(struct executor *executor, const struct config *config,
+                          struct events **ret_events, struct err *err)
 {
     struct events *events = calloc(1, sizeof *events);
     if (events == NULL) {
         return err_no_memory(err);
     }
     events->executor = executor;
+    events->heartbeat_us = config->http.events_heartbeat_ms * INT64_C(1000);
+    events->lifetime_us = config->http.events_lifetime_ms * INT64_C(1000);
     condition_init(&events->changed);
     pthread_mutex_init(&events->mutex, NULL);
     if (pthread_create(&events->thread, NULL, run_thread, events) != 0) {

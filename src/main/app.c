@@ -199,7 +199,8 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     status = status == STATUS_OK ? start_submissions(app, err) : status;
     status = status == STATUS_OK ? start_worker(app, err) : status;
     status = status == STATUS_OK ? start_sealer(app, err) : status;
-    status = status == STATUS_OK ? events_create(app->executor, &app->events, err) : status;
+    status = status == STATUS_OK ? events_create(app->executor, &app->config, &app->events, err)
+                                 : status;
     status = status == STATUS_OK ? start_server(app, inherited_fd, err) : status;
     if (status == STATUS_OK) {
         monitor_wait(app->monitor);

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from intake_harness.bodies import minimal
+from intake_harness.daemon import run_command
 from intake_harness.waiting import eventually
 
 
@@ -74,19 +75,61 @@ def test_a_stop_ends_the_streams_at_once_and_whole(intake, listen):
 
 
 def test_there_are_only_so_many_streams(start_intake, listen):
-    intake = start_intake({"http.streams_max": 2})
+    """Whoever left is noticed when something is sent, and that is at least the sign of life."""
+    intake = start_intake({"http.streams_max": 2, "http.events_heartbeat_ms": 1000})
     first, _ = listen(intake), listen(intake)
     refused = listen(intake)
     assert refused.status == 503 and int(refused.headers["Retry-After"]) >= 1
     first.close()
+    eventually(lambda: listen(intake).status == 200, 40)
 
-    def admitted():
-        listener = listen(intake)
-        return listener.status == 200
 
-    # Whoever left is noticed when the next event is sent.
-    client = intake.client()
-    eventually(lambda: client.submit(minimal()).status_code == 201 and admitted(), 40)
+def test_a_silent_stream_shows_that_it_is_there(start_intake, listen):
+    intake = start_intake({"http.events_heartbeat_ms": 1000})
+    quick = listen(intake)
+    eventually(lambda: quick.raw.count(b":\n\n") == 2, what="two signs of life")
+    body = minimal()
+    assert intake.client().submit(body).status_code == 201
+    quick.wait(body["booking_uid"])
+    assert quick.bookings() == [body["booking_uid"]]
+
+
+def test_a_stream_shows_that_it_is_there_no_sooner_than_configured(start_intake, listen):
+    quick, slow = start_intake({"http.events_heartbeat_ms": 1000}), start_intake({"http.events_heartbeat_ms": 60000})
+    listeners = [listen(quick), listen(slow)]
+    eventually(lambda: b":\n\n" in listeners[0].raw)
+    body = minimal()
+    assert quick.client().submit(body).status_code == 201
+    listeners[1].wait(body["booking_uid"])
+    assert b":\n\n" not in listeners[1].raw
+
+
+def test_a_stream_ends_whole_and_the_next_goes_on(start_intake, listen):
+    intake = start_intake({"http.events_lifetime_ms": 1000})
+    client, first, missed = intake.client(), minimal(), minimal()
+    listener = listen(intake)
+    assert client.submit(first).status_code == 201
+    listener.wait(first["booking_uid"])
+    assert listener.ended.wait(20) and listener.complete
+    assert client.submit(missed).status_code == 201
+    again = listen(intake, last_id=listener.events[-1]["id"])
+    again.wait(missed["booking_uid"])
+    assert again.bookings() == [missed["booking_uid"]]
+    assert client.metric("intake_http_requests_in_flight") <= 2, "the one that ended is not counted any more"
+
+
+def test_who_lost_the_right_to_listen_is_told_no_more_after_the_end(start_intake, binary, database, listen):
+    def token(*arguments):
+        done = run_command(binary, "token", *arguments, conninfo=database.conninfo)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    intake = start_intake({"http.events_lifetime_ms": 1000})
+    leaving = token("create", "--role", "staff", "--name", "leaving")
+    listener = listen(intake, token=leaving)
+    token("revoke", "leaving")
+    assert listener.status == 200 and listener.ended.wait(20) and listener.complete
+    assert listen(intake, token=leaving).status == 401
 
 
 @pytest.mark.threaded

@@ -32,6 +32,8 @@ struct config {
         long rate_burst;
         long token_failures_per_minute;
         long streams_max;
+        long events_heartbeat_ms;
+        long events_lifetime_ms;
         char *trusted_proxies;
         char *cors_origins;
         bool submissions_require_token;

@@ -11,13 +11,15 @@
 #include "intake/core/err.h"
 #include "intake/core/text.h"
 
+struct config;
 struct events;
 struct executor;
 struct request;
 struct submission_change;
 
 /* Starts the thread; `executor` outlives events_end(). The caller's (events_destroy). */
-enum status events_create(struct executor *executor, struct events **ret_events, struct err *err);
+enum status events_create(struct executor *executor, const struct config *config,
+                          struct events **ret_events, struct err *err);
 
 /*
  * Ends every stream, and each that begins from now on; waits for nothing. Before the executor's
