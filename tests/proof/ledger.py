@@ -40,11 +40,13 @@ class Booking:
 class Ledger:
     """
     `clients` threads that post to the given ports until stop(); ports may change hands meanwhile.
-    `cut_share` of the posts are broken off, and `parting_share` are their connection's last.
+    `cut_share` of the posts are broken off, and `parting_share` are their connection's last. One that is not
+    acknowledged within `patience_s` is given up, which is a fault.
     """
 
-    def __init__(self, ports, clients=8, cut_share=0.0, parting_share=0.0):
+    def __init__(self, ports, clients=8, cut_share=0.0, parting_share=0.0, patience_s=120):
         self.ports, self.cut_share, self.parting_share = list(ports), cut_share, parting_share
+        self.patience_s = patience_s
         self.bookings, self.faults = [], []
         self.outcomes = collections.Counter()
         self._last_at, self._longest = time.monotonic(), 0.0  # of the acknowledgements
@@ -107,7 +109,8 @@ class Ledger:
         body = booking.body()
         booking.pending = content_hash(body)
         data = json.dumps(body).encode()
-        for _ in range(3000):
+        give_up_at = time.monotonic() + self.patience_s
+        while time.monotonic() < give_up_at:
             try:
                 if connection is None:
                     connection = http.client.HTTPConnection("127.0.0.1", random.choice(self.ports), timeout=20)

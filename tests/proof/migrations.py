@@ -221,7 +221,8 @@ def prove_walks(stage, table, log, writers, legacy, hold_s, baseline_s):
 
     daemon = begin_use(stage)
     everything = Unchanged(stage.database, writers=writers)
-    book = Ledger([daemon.port], clients=2).start()
+    # Long patience: with the first steps taken back, the daemon has nowhere to write.
+    book = Ledger([daemon.port], clients=2, patience_s=PATIENCE_S).start()
     book.wait_for_more(20)
 
     down = Walk(stage, log, writers, noise_ms)
