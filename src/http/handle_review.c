@@ -30,63 +30,69 @@ static json_t *read_body(struct request *request)
     return body;
 }
 
-static void reply_refused(struct request *request, const struct issues *issues,
-                          const struct err *err)
+struct decision {
+    const char *const *params; /* the path's: the booking, and what else names what is decided */
+    const json_t *body;
+    struct audit_actor actor;
+    struct strbuf view; /* what came of it */
+    struct issues issues;
+    struct err err;
+};
+
+static enum status decide_review(struct decision *decision, struct connection *connection)
 {
-    if (issues->count > 0) {
-        reply_issues(request, 422, "The decision cannot be understood.", issues);
-    } else {
-        reply_failure(request, err);
+    struct review_write write;
+    const enum status status =
+        review_read(decision->body, decision->params[0], &write, &decision->issues, &decision->err);
+    return status != STATUS_OK
+               ? status
+               : review_put(connection, &decision->actor, &write, &decision->view, &decision->err);
+}
+
+static enum status decide_contradiction(struct decision *decision, struct connection *connection)
+{
+    struct contradiction_write write;
+    const enum status status =
+        contradiction_read(decision->body, decision->params[0], decision->params[1], &write,
+                           &decision->issues, &decision->err);
+    return status != STATUS_OK ? status
+                               : contradiction_put(connection, &decision->actor, &write,
+                                                   &decision->view, &decision->err);
+}
+
+static enum handled put_decision(struct request *request, struct connection *connection,
+                                 enum status (*decide)(struct decision *decision,
+                                                       struct connection *connection))
+{
+    json_auto_t *body = booking_of(request) != NULL ? read_body(request) : NULL;
+    if (body == NULL) {
+        return HANDLED_NOW;
     }
+    struct decision decision = {
+        .params = request->params,
+        .body = body,
+        .actor = request_actor(request),
+    };
+    if (decide(&decision, connection) == STATUS_OK) {
+        reply_json(request, 200, &decision.view);
+    } else if (decision.issues.count > 0) {
+        reply_issues(request, 422, "The decision cannot be understood.", &decision.issues);
+    } else {
+        reply_failure(request, &decision.err);
+    }
+    issues_finish(&decision.issues);
+    strbuf_finish(&decision.view);
+    return HANDLED_NOW;
 }
 
 enum handled handle_review_put(struct request *request, struct connection *connection)
 {
-    const char *booking_uid = booking_of(request);
-    json_auto_t *body = booking_uid != NULL ? read_body(request) : NULL;
-    if (body == NULL) {
-        return HANDLED_NOW;
-    }
-    struct err err = {0};
-    AUTO(issues_finish) struct issues issues = {0};
-    AUTO(strbuf_finish) struct strbuf view = {0};
-    struct review_write write;
-    const struct audit_actor actor = request_actor(request);
-    enum status status = review_read(body, booking_uid, &write, &issues, &err);
-    if (status == STATUS_OK) {
-        status = review_put(connection, &actor, &write, &view, &err);
-    }
-    if (status == STATUS_OK) {
-        reply_json(request, 200, &view);
-    } else {
-        reply_refused(request, &issues, &err);
-    }
-    return HANDLED_NOW;
+    return put_decision(request, connection, decide_review);
 }
 
 enum handled handle_contradiction_put(struct request *request, struct connection *connection)
 {
-    const char *booking_uid = booking_of(request);
-    json_auto_t *body = booking_uid != NULL ? read_body(request) : NULL;
-    if (body == NULL) {
-        return HANDLED_NOW;
-    }
-    struct err err = {0};
-    AUTO(issues_finish) struct issues issues = {0};
-    AUTO(strbuf_finish) struct strbuf view = {0};
-    struct contradiction_write write;
-    const struct audit_actor actor = request_actor(request);
-    enum status status =
-        contradiction_read(body, booking_uid, request->params[1], &write, &issues, &err);
-    if (status == STATUS_OK) {
-        status = contradiction_put(connection, &actor, &write, &view, &err);
-    }
-    if (status == STATUS_OK) {
-        reply_json(request, 200, &view);
-    } else {
-        reply_refused(request, &issues, &err);
-    }
-    return HANDLED_NOW;
+    return put_decision(request, connection, decide_contradiction);
 }
 
 enum handled handle_history_get(struct request *request, struct connection *connection)
