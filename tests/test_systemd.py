@@ -62,6 +62,7 @@ def test_an_installation_is_complete(binary, directory):
             assert os.path.exists(directory + document), document
 
 
+@pytest.mark.alone
 def test_a_real_systemd_starts_confines_and_restarts_it():
     """The release build: a sanitizer would need what the sandbox forbids."""
     table = Table()
@@ -80,7 +81,7 @@ def test_a_restart_through_the_socket_refuses_no_connection(start_intake, databa
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        intake = start_intake.prepare(port=listener.getsockname()[1])
+        intake = start_intake.prepare({"http.farewell_ms": 1000}, port=listener.getsockname()[1])
         intake.start(listener=listener)
         stop, outcomes = threading.Event(), []
 

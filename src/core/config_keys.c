@@ -33,6 +33,9 @@ const struct config_key config_keys[] = {
      3600000, "Milliseconds for the client to read the whole response."},
     {"http", "idle_timeout_ms", KEY_NUMBER, false, AT(http, idle_timeout_ms), "60000", 1000,
      3600000, "Milliseconds that a kept-alive connection may stay without a request."},
+    {"http", "farewell_ms", KEY_NUMBER, false, AT(http, farewell_ms), "1000", 0, 60000,
+     "Milliseconds that, at a stop, open connections are left for one more request, whose reply\n"
+     "# closes them; whoever asks just then is served."},
     {"http", "rate_per_second", KEY_NUMBER, true, AT(http, rate_per_second), "20", 0, 1000000,
      "Requests per second and client address, beyond the burst; more is 429. 0 is no limit."},
     {"http", "rate_burst", KEY_NUMBER, true, AT(http, rate_burst), "60", 1, 1000000,

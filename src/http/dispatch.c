@@ -46,12 +46,21 @@ static void wake_drain(struct dispatch *dispatch)
     }
 }
 
-/* The connection's first request has begun, or it ends without one. `own` may be NULL. */
+/* The connection is new, or its last reply left it open. */
+static void expect(struct dispatch *dispatch, struct http_connection *own)
+{
+    if (!own->expected) {
+        own->expected = true;
+        atomic_fetch_add(&dispatch->expected, 1);
+    }
+}
+
+/* A request of the connection has begun, or it ends without one. `own` may be NULL. */
 static void hear(struct dispatch *dispatch, struct http_connection *own)
 {
-    if (own != NULL && !own->heard) {
-        own->heard = true;
-        if (atomic_fetch_sub(&dispatch->unheard, 1) == 1) {
+    if (own != NULL && own->expected) {
+        own->expected = false;
+        if (atomic_fetch_sub(&dispatch->expected, 1) == 1) {
             wake_drain(dispatch);
         }
     }
@@ -74,7 +83,7 @@ void dispatch_connection(void *context, struct MHD_Connection *connection, void 
             dispatch->deadlines, &own->deadline,
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
         observe_connections(dispatch->observe, 1);
-        atomic_fetch_add(&dispatch->unheard, 1);
+        expect(dispatch, own);
         *socket_context = own;
         return;
     }
@@ -330,7 +339,6 @@ static void log_end(const struct request *request, bool sent)
 void dispatch_completed(void *context, struct MHD_Connection *connection, void **request_context,
                         enum MHD_RequestTerminationCode code)
 {
-    (void)connection;
     struct dispatch *dispatch = context;
     struct request *request = *request_context;
     if (request == NULL) {
@@ -350,6 +358,9 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
     }
     (void)deadline_enter(request->deadline, DEADLINE_IDLE);
     const bool counted = request->counted;
+    if (counted && !request->reply.close) {
+        expect(dispatch, connection_of(connection)); /* before it is in flight no more: see drain */
+    }
     request_destroy(request);
     if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1) {
         wake_drain(dispatch);

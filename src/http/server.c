@@ -28,11 +28,8 @@ enum { OTHER_DESCRIPTORS = 128 };
 enum { LINGER_MS = 2000 };
 /* What requests that were just completed may take to be sent, before they are cut. */
 enum { STOP_WAIT_MS = 2000 };
-/*
- * What libmicrohttpd may still be accepting when it is told not to; and how long somebody who was
- * accepted may take for a first request, before the end.
- */
-enum { ACCEPTING_MS = 20, UNHEARD_WAIT_MS = 1000 };
+/* What libmicrohttpd may still be accepting when it is told not to. */
+enum { ACCEPTING_MS = 20 };
 
 struct server {
     struct dispatch dispatch;
@@ -253,6 +250,19 @@ static void wait_for_none(struct dispatch *dispatch, _Atomic size_t *count,
     }
 }
 
+/*
+ * Waits until nobody is left who may ask: with `draining`, each reply closes its connection. Who is
+ * neither expected nor in flight never comes back, as a request is expected before it is in flight
+ * no more, and the other way round. Mutex held.
+ */
+static void wait_for_farewells(struct dispatch *dispatch)
+{
+    const struct timespec end = after_ms(dispatch->services->config->http.farewell_ms);
+    while ((atomic_load(&dispatch->in_flight) > 0 || atomic_load(&dispatch->expected) > 0) &&
+           pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &end) == 0) {
+    }
+}
+
 bool server_drain(struct server *server, int64_t limit_ms)
 {
     struct dispatch *dispatch = &server->dispatch;
@@ -262,8 +272,7 @@ bool server_drain(struct server *server, int64_t limit_ms)
         const struct timespec accepted = after_ms(ACCEPTING_MS);
         while (pthread_cond_timedwait(&dispatch->idle, &dispatch->idle_mutex, &accepted) == 0) {
         }
-        const struct timespec heard = after_ms(UNHEARD_WAIT_MS);
-        wait_for_none(dispatch, &dispatch->unheard, &heard);
+        wait_for_farewells(dispatch);
     }
     wait_for_none(dispatch, &dispatch->in_flight, &end);
     pthread_mutex_unlock(&dispatch->idle_mutex);

@@ -89,8 +89,24 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_sigterm_does_not_wait_for_idle_connections(start_intake):
-    intake = start_intake()
+def test_sigterm_leaves_open_connections_one_more_request(start_intake):
+    """Whoever asks again is told to go; and nobody waits for those who were."""
+    intake = start_intake({"http.farewell_ms": 20000})
+    with RawConnection(intake.port) as raw:
+        raw.send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n").reply()
+        intake.signal(signal.SIGTERM)
+        eventually(lambda: not listens(intake.port), what="no new connections")
+        assert raw.stays_silent(0.5), "closed, while we may be about to ask"
+        reply = raw.send(posted(full())).reply()
+        assert (reply.status, reply.headers["connection"]) == (201, "close")
+        assert raw.closed()
+        started = time.monotonic()
+    intake.stop()
+    assert time.monotonic() - started < 10
+
+
+def test_sigterm_does_not_wait_long_for_idle_connections(start_intake):
+    intake = start_intake({"http.farewell_ms": 200})
     idle = [RawConnection(intake.port) for _ in range(5)]
     for raw in idle:
         assert raw.send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n").reply().status == 200

@@ -1,6 +1,7 @@
 """Clients: one for well-formed requests, and bare sockets for everything else."""
 
 import json
+import select
 import socket
 
 import requests
@@ -105,6 +106,10 @@ class RawConnection:
     def closed(self):
         """Waits for the server's end of the connection; True when nothing but the end came."""
         return self.rest() == b""
+
+    def stays_silent(self, seconds):
+        """Whether nothing comes for so long, not even the server's end of the connection."""
+        return select.select([self._socket], [], [], seconds)[0] == []
 
     def close(self):
         self._file.close()

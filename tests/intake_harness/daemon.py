@@ -93,7 +93,7 @@ class Intake:
         self.binary = binary
         self.database = database
         self.port = port or free_port()
-        self.options = {"http.port": self.port, "http.rate_per_second": 0,
+        self.options = {"http.port": self.port, "http.rate_per_second": 0, "http.farewell_ms": 0,
                         "database.conninfo": database.daemon_conninfo}
         self.options.update(options or {})
         self.config_path = os.path.join(directory, f"intake-{self.port}.conf")

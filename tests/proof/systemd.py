@@ -255,7 +255,7 @@ def prove_kept_socket(binary, table, times):
     with Stage(binary) as stage, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(4096)
-        daemon = stage.prepare({})
+        daemon = stage.prepare({"http.farewell_ms": 1000})
         daemon.port = listener.getsockname()[1]
         daemon.start(listener=listener)
         with under_load(daemon.port) as book:

@@ -28,6 +28,7 @@ struct config {
         long body_timeout_ms;
         long response_timeout_ms;
         long idle_timeout_ms;
+        long farewell_ms;
         long rate_per_second;
         long rate_burst;
         long token_failures_per_minute;

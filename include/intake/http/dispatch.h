@@ -38,8 +38,8 @@ struct dispatch {
     _Atomic bool draining;      /* every reply closes its connection */
     _Atomic size_t in_flight;
     _Atomic size_t streams;     /* replies that are made while they are sent */
-    _Atomic size_t unheard;     /* connections that were accepted and have asked nothing yet */
-    pthread_mutex_t idle_mutex; /* for `idle`, signalled when one of the two is 0 while draining */
+    _Atomic size_t expected;    /* connections that may ask something next: new or kept alive */
+    pthread_mutex_t idle_mutex; /* for `idle`, signalled when in_flight or expected is 0 */
     pthread_cond_t idle;
 };
 
@@ -47,7 +47,7 @@ struct dispatch {
 struct http_connection {
     struct deadline_entry deadline;
     struct client_address peer;
-    bool heard; /* it has asked something: no more of dispatch->unheard */
+    bool expected; /* it is counted in dispatch->expected */
 };
 
 /* libmicrohttpd's callbacks; the context is the struct dispatch. */
