@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -185,8 +186,15 @@ class Booted:
         """A property of a unit."""
         return self.must("systemctl", "show", f"--property={name}", "--value", unit).strip()
 
-    def journal(self, unit):
-        return self.must("journalctl", "--no-pager", "--output=cat", f"--unit={unit}")
+    def told(self, unit, pattern):
+        """What of the unit's journal the regular expression finds, which may come after the unit has ended; or None."""
+        def found():
+            journal = self.must("journalctl", "--no-pager", "--output=cat", f"--unit={unit}")
+            return re.search(pattern, journal, re.MULTILINE)
+        try:
+            return eventually(found, 20)[0]
+        except AssertionError:
+            return None
 
     def process(self, unit):
         """The number, here, of the service's process; None while it has none."""

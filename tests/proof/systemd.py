@@ -99,8 +99,7 @@ def tried(machine, unit, text):
     machine.write(f"/etc/systemd/system/{unit}", text)
     machine.must("systemctl", "daemon-reload")
     machine.must("systemctl", "start", unit)
-    found = re.search(r"^\{.*\}$", machine.journal(unit), re.MULTILINE)
-    return json.loads(found[0])
+    return json.loads(machine.told(unit, r"^\{.*\}$"))
 
 
 def prove_sandbox(table, machine):
@@ -142,7 +141,7 @@ def prove_restarts(table, machine, stage, times):
     report_load(table, book, f"systemctl restart {times} times under load", compare(book, stage.database))
     table.add("  the longest time without an acknowledgement", f"{silence:.2f} s", f"{RESTARTED_WITHIN_S:.0f} s",
               silence < RESTARTED_WITHIN_S and len(processes) == times + 1)
-    reloaded = "were read again" in machine.journal("intake.service")
+    reloaded = machine.told("intake.service", "were read again")
     table.add("  systemctl reload", "done" if reloaded else "not done", "done", reloaded)
     prove_none_failed(table, machine)
 
@@ -164,7 +163,8 @@ def break_configuration(machine, book):
     done = machine.run("systemctl", "restart", "intake.service")
     eventually(lambda: int(machine.show("intake.service", "NRestarts")) >= 3, 30)
     line = right.count("\n") + 3
-    told = done.returncode != 0 and f'{CONFIG}:{line}: [http] has no key "prot"' in machine.journal("intake.service")
+    reason = re.escape(f'{CONFIG}:{line}: [http] has no key "prot"')
+    told = done.returncode != 0 and machine.told("intake.service", reason) is not None
     machine.write(CONFIG, right)
     return told, seconds_until_acknowledged(book)
 
@@ -211,8 +211,8 @@ def prove_timer(table, machine):
     due = machine.show("intake-retention.timer", "NextElapseUSecRealtime")
     machine.write(CONFIG, machine.read(CONFIG).replace("\nsubmission_days = 0\n", "\nsubmission_days = 3650\n"))
     done = machine.run("systemctl", "start", "intake-retention.service")
-    said = re.search(r"^.*\d+ submissions, \d+ earlier revisions$", machine.journal("intake-retention.service"), re.MULTILINE)
-    table.add("the timer's service", said[0] if said else done.stdout.strip(), "runs, and is due again",
+    said = machine.told("intake-retention.service", r"^.*\d+ submissions, \d+ earlier revisions$")
+    table.add("the timer's service", said or done.stdout.strip(), "runs, and is due again",
               done.returncode == 0 and said is not None and due != "")
 
 
