@@ -34,12 +34,14 @@ struct connection {
 
 /*
  * The planner knows nothing of how full the tables will be when a prepared statement runs for the
- * millionth time: it shall always take the indexes, row by row.
+ * millionth time: it shall always take the indexes, row by row. A statement is done before it were
+ * compiled.
  */
 const char connection_batch_setup[] = "SET plan_cache_mode = force_generic_plan;"
                                       "SET enable_seqscan = off;"
                                       "SET enable_hashjoin = off;"
-                                      "SET enable_mergejoin = off;" DURABLE_SQL;
+                                      "SET enable_mergejoin = off;"
+                                      "SET jit = off;" DURABLE_SQL;
 
 struct connection *connection_create(const struct connection_options *options)
 {

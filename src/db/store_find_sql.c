@@ -69,6 +69,15 @@
     "    LEFT JOIN patient_profiles AS p ON p.id = s.patient_profile_id AND NOT p.deleted"
 
 /*
+ * One row after the other of those that were found, by `key`. OFFSET 0 keeps the conditions on the
+ * row out of the search for it: where the planner thinks that they leave few rows, it would look
+ * for these instead, through the whole table.
+ */
+#define EACH_SUBMISSION_SQL(key)                                                                   \
+    "    CROSS JOIN LATERAL ("                                                                     \
+    "        SELECT * FROM medical_questionnaire_submissions AS s WHERE " key " OFFSET 0) AS s"
+
+/*
  * Every one of the ways returns its hits, newest first; behind them, as a row that is no hit, how
  * far it has looked, unless that is to the end. The key of that row is NULL when it could not look
  * at all. `seen` is how many rows of the index it has looked at, where that is not known before.
@@ -99,7 +108,10 @@ static const char stretch_sql[] =
 
 /*
  * idx_submissions_list has the submissions of each questionnaire, review state and status in
- * order: the heads, of $13 each, of those groups that the filter leaves are merged.
+ * order: the heads, of $13 each, of those groups that there are and that the filter leaves are
+ * merged. A head is what stands in the index below the group's end, sorted by the index's whole
+ * key, for that no other index will do: of the one by time, all would be read for a group that has
+ * few. What is of the next group falls out afterwards.
  */
 static const char groups_sql[] =
     "WITH RECURSIVE " ASKED_SQL
@@ -122,15 +134,21 @@ static const char groups_sql[] =
     "    CROSS JOIN unnest(ARRAY['received', 'has_issues', 'approved', 'rejected']) AS review"
     "    CROSS JOIN unnest(ARRAY['submitted', 'processed', 'failed']) AS status"
     "    CROSS JOIN LATERAL ("
-    "        SELECT ordered.*, row_number() OVER () AS n"
-    "        FROM (SELECT s.id, s.created_at"
+    "        SELECT below.id, below.created_at, row_number() OVER () AS n"
+    "        FROM (SELECT s.id, s.created_at, s.status, s.review_state,"
+    "                     " QUESTIONNAIRE_SQL " AS questionnaire"
     "              FROM medical_questionnaire_submissions AS s"
-    "              WHERE " QUESTIONNAIRE_SQL " = known.questionnaire"
-    "                AND s.review_state = review AND s.status = status.status"
-    "                AND " IN_TIME_SQL
-    "              ORDER BY s.created_at DESC, s.id DESC LIMIT $13::int) AS ordered"
+    "              WHERE (" QUESTIONNAIRE_SQL ", s.review_state, s.status, s.created_at, s.id)"
+    "                    < (known.questionnaire, review, status.status, $6::timestamptz, $7::uuid)"
+    "              ORDER BY " QUESTIONNAIRE_SQL " DESC, s.review_state DESC, s.status DESC,"
+    "                       s.created_at DESC, s.id DESC LIMIT $13::int) AS below"
+    "        WHERE below.questionnaire = known.questionnaire AND below.review_state = review"
+    "          AND below.status = status.status AND below.created_at >= $5::timestamptz"
     "    ) AS first"
     "    WHERE (status.status = $1 OR $1 IS NULL) AND (review = $2 OR $2 IS NULL)"
+    "      AND (SELECT true FROM medical_questionnaire_submissions AS s"
+    "           WHERE " QUESTIONNAIRE_SQL " = known.questionnaire"
+    "             AND s.review_state = review AND s.status = status.status LIMIT 1)"
     "),\n"
     "edge AS MATERIALIZED ("
     "    SELECT id, created_at, NULL::bigint AS seen FROM head WHERE n = $13::int"
@@ -138,8 +156,8 @@ static const char groups_sql[] =
     "),\n"
     "hit AS MATERIALIZED ("
     "    SELECT h.id, h.created_at"
-    "    FROM (SELECT * FROM head ORDER BY created_at DESC, id DESC) AS h"
-    "    JOIN medical_questionnaire_submissions AS s ON s.id = h.id" PATIENT_SQL
+    "    FROM (SELECT * FROM head ORDER BY created_at DESC, id DESC) AS h" EACH_SUBMISSION_SQL(
+        "s.id = h.id") PATIENT_SQL
     "    WHERE " PASSES_SQL "      AND ((SELECT id FROM edge) IS NULL"
     "           OR (h.created_at, h.id) >= (SELECT created_at, id FROM edge))"
     "    ORDER BY h.created_at DESC, h.id DESC LIMIT $12::int"
@@ -177,18 +195,18 @@ static const char groups_sql[] =
     "hit AS MATERIALIZED ("                                                                        \
     "    SELECT c.id, c.created_at"                                                                \
     "    FROM (SELECT DISTINCT * FROM candidate WHERE (SELECT is_so FROM complete)"                \
-    "          ORDER BY created_at DESC, id DESC) AS c"                                            \
-    "    JOIN medical_questionnaire_submissions AS s ON s.ctid = c.place" PATIENT_SQL              \
-    "    WHERE " PASSES_SQL "    ORDER BY c.created_at DESC, c.id DESC LIMIT $12::int"             \
-    "),\n"                                                                                         \
-    "edge (id, created_at, seen) AS MATERIALIZED ("                                                \
-    "    SELECT NULL::uuid, NULL::timestamptz, seen FROM complete WHERE NOT is_so"                 \
-    "    UNION ALL"                                                                                \
-    "    SELECT '00000000-0000-0000-0000-000000000000', floor, seen FROM complete, span"           \
-    "    WHERE is_so"                                                                              \
-    "      AND EXISTS (SELECT FROM medical_questionnaire_submissions AS s"                         \
-    "                  WHERE s.created_at >= $5::timestamptz AND s.created_at < floor)"            \
-    ")\n" UNION_EDGE_SQL
+    "          ORDER BY created_at DESC, id DESC) AS c" EACH_SUBMISSION_SQL("s.ctid = c.place")    \
+        PATIENT_SQL                                                                                \
+        "    WHERE " PASSES_SQL "    ORDER BY c.created_at DESC, c.id DESC LIMIT $12::int"         \
+        "),\n"                                                                                     \
+        "edge (id, created_at, seen) AS MATERIALIZED ("                                            \
+        "    SELECT NULL::uuid, NULL::timestamptz, seen FROM complete WHERE NOT is_so"             \
+        "    UNION ALL"                                                                            \
+        "    SELECT '00000000-0000-0000-0000-000000000000', floor, seen FROM complete, span"       \
+        "    WHERE is_so"                                                                          \
+        "      AND EXISTS (SELECT FROM medical_questionnaire_submissions AS s"                     \
+        "                  WHERE s.created_at >= $5::timestamptz AND s.created_at < floor)"        \
+        ")\n" UNION_EDGE_SQL
 
 /* The limit stands outside, for that the planner thinks of all rows, and of the index. */
 static const char flagged_sql[] =
