@@ -290,6 +290,16 @@ static bool read_period(struct compile *compile, const char *name, struct date_t
     return true;
 }
 
+/* What refers to it, its canonical, ends before a | or a # (R5 invariant cnl-1). */
+static void check_url(struct compile *compile)
+{
+    const char *url = compile->questionnaire->url;
+    if (url[strcspn(url, "|#")] != '\0') {
+        compile_issue(compile, ISSUE_ERROR, ITEM_ROOT, "invalidDefinition",
+                      "its url has a | or a #, so that nothing can refer to it");
+    }
+}
+
 static void read_head(struct compile *compile)
 {
     struct questionnaire *questionnaire = compile->questionnaire;
@@ -299,6 +309,7 @@ static void read_head(struct compile *compile)
     questionnaire->version = text_of(root, "version");
     questionnaire->title = text_of(root, "title");
     questionnaire->status = text_of(root, "status");
+    check_url(compile);
     questionnaire->has_start = read_period(compile, "start", &questionnaire->start);
     questionnaire->has_end = read_period(compile, "end", &questionnaire->end);
 
