@@ -104,19 +104,22 @@ class Walk:
         """
         must = f"{to if direction == 'up' else to + 1:03} {direction}" not in HINDER_NOBODY
         gave_way = 0
-        with self._stage.database.connect() as idle:
-            with idle.transaction():
-                for row in self._stage.database.query(
-                        "SELECT oid::regclass AS name FROM pg_class WHERE relkind = 'r'"
-                        " AND relnamespace IN ('public'::regnamespace, to_regnamespace('intake_archive'))"):
-                    idle.execute(f"SELECT FROM {row['name']} LIMIT 1")
-                process = migrating.start_migrate(self._stage.binary, self._stage.database, direction, "--to", str(to))
-                begun = time.monotonic()
-                while time.monotonic() < begun + hold_s or (must and not gave_way and process.poll() is None):
-                    time.sleep(0.1)
-                    lock_ms, gave_way_now = self._log.take()
-                    self.lock_ms = max(self.lock_ms, lock_ms)
-                    gave_way += gave_way_now
+
+        def is_over():
+            nonlocal gave_way
+            lock_ms, gave_way_now = self._log.take()
+            self.lock_ms = max(self.lock_ms, lock_ms)
+            gave_way += gave_way_now
+            return time.monotonic() > begun + hold_s and (not must or gave_way > 0 or process.poll() is not None)
+
+        with self._stage.database.connect() as idle, idle.transaction():
+            for row in self._stage.database.query(
+                    "SELECT oid::regclass AS name FROM pg_class WHERE relkind = 'r'"
+                    " AND relnamespace IN ('public'::regnamespace, to_regnamespace('intake_archive'))"):
+                idle.execute(f"SELECT FROM {row['name']} LIMIT 1")
+            process = migrating.start_migrate(self._stage.binary, self._stage.database, direction, "--to", str(to))
+            begun = time.monotonic()
+            eventually(is_over, PATIENCE_S, "the step to give way to an idle transaction")
         _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
         self.held += must
