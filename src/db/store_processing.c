@@ -134,8 +134,9 @@ static const struct statement state_statements[] = {
      "           WHERE status = 'submitted' AND attempts = 0 LIMIT $1::bigint) AS waiting),"
      "    (SELECT count(*)"
      "     FROM (SELECT FROM medical_questionnaire_submissions"
-     "           WHERE status = 'failed' LIMIT $1::bigint) AS failed),"
-     "    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'"},
+     "           WHERE status = 'failed' LIMIT $1::bigint) AS failed)"},
+    {"processing_server_state",
+     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'"},
 };
 
 const struct statement_list processing_state_statements = {state_statements,
@@ -373,7 +374,19 @@ enum status processing_state(struct connection *connection, int64_t deadline_us,
         ret_state->oldest_us = result_int8(result, 0, 0);
         ret_state->submitted = result_int8(result, 0, 1);
         ret_state->failed = result_int8(result, 0, 2);
-        ret_state->read_only = result_bool(result, 0, 3);
+    }
+    return status;
+}
+
+enum status processing_server_state(struct connection *connection, int64_t deadline_us,
+                                    bool *ret_read_only, struct err *err)
+{
+    const struct parameters parameters = {0};
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status = connection_execute(connection, "processing_server_state",
+                                                  &parameters, true, deadline_us, &result, err);
+    if (status == STATUS_OK) {
+        *ret_read_only = result_bool(result, 0, 0);
     }
     return status;
 }

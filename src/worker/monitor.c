@@ -16,6 +16,7 @@ enum {
     PROBE_TIMEOUT_US = 2000 * 1000,
     STALE_AFTER_US = 5000 * 1000, /* a probe that old says nothing any more */
     SCHEMA_EVERY_US = 30 * 1000 * 1000,
+    COUNT_RESTS = 9, /* how many times as long as counting took nothing is counted */
 };
 
 struct monitor {
@@ -27,9 +28,29 @@ struct monitor {
     int64_t probed_at_us; /* the last that went well */
     bool stopping;
     pthread_t thread;
-    int64_t schema_checked_us; /* the thread's own */
-    bool schema_fits;          /* the thread's own */
+    int64_t schema_checked_us;       /* the thread's own */
+    bool schema_fits;                /* the thread's own */
+    struct processing_state counted; /* the thread's own, as of the last count */
+    int64_t count_again_us;          /* the thread's own */
 };
+
+/*
+ * Beside a transaction that is held open for hours, what was processed since stays in the indexes,
+ * and counting wades through it: then it is done less often, and says nothing of the database.
+ */
+static void count(struct monitor *monitor, struct connection *connection)
+{
+    const int64_t began_us = clock_monotonic_us();
+    if (began_us < monitor->count_again_us) {
+        return;
+    }
+    struct processing_state counted;
+    if (processing_state(connection, began_us + PROBE_TIMEOUT_US, &counted, NULL) == STATUS_OK) {
+        monitor->counted = counted;
+    }
+    const int64_t ended_us = clock_monotonic_us();
+    monitor->count_again_us = ended_us + COUNT_RESTS * (ended_us - began_us);
+}
 
 static enum status probe(struct monitor *monitor, struct connection *connection,
                          struct monitor_state *state, struct err *err)
@@ -39,9 +60,9 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
     if (status != STATUS_OK) {
         return status;
     }
-    struct processing_state processing;
+    bool read_only = false;
     const int64_t now_us = clock_monotonic_us();
-    status = processing_state(connection, now_us + PROBE_TIMEOUT_US, &processing, err);
+    status = processing_server_state(connection, now_us + PROBE_TIMEOUT_US, &read_only, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -49,15 +70,16 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
         monitor->schema_fits = migrate_check(connection, NULL) == STATUS_OK;
         monitor->schema_checked_us = now_us;
     }
+    count(monitor, connection);
     *state = (struct monitor_state){
         .reachable = true,
-        .writable = !processing.read_only,
+        .writable = !read_only,
         .schema_fits = monitor->schema_fits,
-        .oldest_us = processing.oldest_us,
-        .submitted = processing.submitted,
-        .failed = processing.failed,
+        .oldest_us = monitor->counted.oldest_us,
+        .submitted = monitor->counted.submitted,
+        .failed = monitor->counted.failed,
     };
-    if (processing.read_only) {
+    if (read_only) {
         connection_reset(connection); /* another host may be the primary by now */
     }
     return STATUS_OK;

@@ -45,6 +45,27 @@ def test_ready_follows_the_database(start_intake, postgres):
     eventually(lambda: client.get("/health/ready").status_code == 200)
 
 
+def test_counting_that_takes_long_tells_nothing_of_the_database(start_intake, database):
+    """As beside a transaction that is held open for hours; here a lock keeps it from an end."""
+    client = start_intake().client()
+    statuses = set()
+
+    def monitors(condition="true"):
+        return database.query(f"SELECT pid FROM pg_stat_activity WHERE application_name = 'intake monitor'"
+                              f" AND datname = current_database() AND {condition}")
+
+    def others_than(first):
+        statuses.add(client.get("/health/ready").status_code)
+        return [monitor for monitor in monitors() if monitor not in first]
+
+    with database.connect() as locker, locker.transaction():
+        locker.execute("LOCK TABLE medical_questionnaire_submissions")
+        first = eventually(lambda: monitors("wait_event_type = 'Lock'"), what="a count that waits")
+        eventually(lambda: others_than(first), what="the count to be given up, and a look at the database after it")
+        statuses.add(client.get("/health/ready").status_code)
+    assert statuses == {200}
+
+
 def test_version(shared_client):
     body = shared_client.get("/version").json()
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", body["version"])

@@ -130,13 +130,16 @@ struct processing_state {
     int64_t oldest_us; /* age of the oldest due, unprocessed submission; 0: none */
     int64_t submitted; /* how many wait, counted up to a limit */
     int64_t failed;    /* how many failed, counted up to the same limit */
-    bool read_only;    /* the server takes no writes */
 };
 
 enum { PROCESSING_COUNT_MAX = 1000 };
 
 enum status processing_state(struct connection *connection, int64_t deadline_us,
                              struct processing_state *ret_state, struct err *err);
+
+/* `ret_read_only`: the server takes no writes. */
+enum status processing_server_state(struct connection *connection, int64_t deadline_us,
+                                    bool *ret_read_only, struct err *err);
 
 extern const struct statement_list processing_statements;
 extern const struct statement_list processing_state_statements;
