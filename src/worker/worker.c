@@ -27,8 +27,10 @@ enum {
 enum outcome { OUTCOME_PROCESSED, OUTCOME_FAILED, OUTCOME_RETRIED, OUTCOMES };
 
 /*
- * One thread of the worker. The first is woken by commits and polls; the others only help while a
- * claim leaves something behind, so that a backlog is worked off faster than it came.
+ * One thread of the worker. The first is woken by commits and polls, and looks for what is due
+ * again or was committed late, which may take a while beside an old snapshot; the others only help
+ * with what is new while a claim leaves something behind, so that a backlog is worked off faster
+ * than it came.
  */
 struct worker_thread {
     struct worker *worker;
@@ -291,6 +293,10 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
         struct worker_thread *thread = &worker->threads[i];
         thread->worker = worker;
         thread->helps = i > 0;
+        if (thread->helps) { /* never looks at everything */
+            thread->memory.fresh_at_us = INT64_MAX;
+            thread->memory.again_at_us = INT64_MAX;
+        }
         started = pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
         thread->started = started;
     }
