@@ -16,7 +16,7 @@ enum {
     PROBE_TIMEOUT_US = 2000 * 1000,
     STALE_AFTER_US = 5000 * 1000, /* a probe that old says nothing any more */
     SCHEMA_EVERY_US = 30 * 1000 * 1000,
-    COUNT_RESTS = 9, /* how many times as long as counting took nothing is counted */
+    COUNT_RESTS = 19, /* how many times as long as counting took nothing is counted */
 };
 
 struct monitor {

@@ -18,7 +18,7 @@ struct monitor_state {
     bool reachable; /* the last probe, at most a few seconds ago, went well */
     bool writable;
     bool schema_fits;
-    /* As of the last count: a second ago, or ten times as long as counting takes. */
+    /* As of the last count: a second ago, or twenty times as long as counting takes. */
     int64_t oldest_us; /* age of the oldest submission that is due and unprocessed */
     int64_t submitted; /* how many wait, and how many failed: counted up to 1,000 */
     int64_t failed;
