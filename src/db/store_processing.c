@@ -360,16 +360,16 @@ enum status processing_note_failures(struct connection *connection,
                           &result, err);
 }
 
-enum status processing_state(struct connection *connection, int64_t deadline_us,
-                             struct processing_state *ret_state, struct err *err)
+enum status processing_state(struct connection *connection, struct processing_state *ret_state,
+                             struct err *err)
 {
     char limit[16];
     snprintf(limit, sizeof limit, "%d", PROCESSING_COUNT_MAX);
     const char *const values[] = {limit};
     const struct parameters parameters = {.values = values, .count = 1};
     AUTO_RESULT PGresult *result = NULL;
-    const enum status status = connection_execute(connection, "processing_state", &parameters, true,
-                                                  deadline_us, &result, err);
+    const enum status status =
+        connection_execute(connection, "processing_state", &parameters, true, 0, &result, err);
     if (status == STATUS_OK) {
         ret_state->oldest_us = result_int8(result, 0, 0);
         ret_state->submitted = result_int8(result, 0, 1);
@@ -378,13 +378,13 @@ enum status processing_state(struct connection *connection, int64_t deadline_us,
     return status;
 }
 
-enum status processing_server_state(struct connection *connection, int64_t deadline_us,
-                                    bool *ret_read_only, struct err *err)
+enum status processing_server_state(struct connection *connection, bool *ret_read_only,
+                                    struct err *err)
 {
     const struct parameters parameters = {0};
     AUTO_RESULT PGresult *result = NULL;
     const enum status status = connection_execute(connection, "processing_server_state",
-                                                  &parameters, true, deadline_us, &result, err);
+                                                  &parameters, true, 0, &result, err);
     if (status == STATUS_OK) {
         *ret_read_only = result_bool(result, 0, 0);
     }

@@ -192,7 +192,7 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
         return err_no_memory(err);
     }
     app_add_health(app);
-    const struct connection_options monitoring = connection_options(app, "intake monitor", 2000);
+    const struct connection_options monitoring = connection_options(app, "intake monitor", 0);
     enum status status = monitor_create(&monitoring, &app->monitor, err);
     status = status == STATUS_OK ? start_lanes(app, err) : status;
     status = status == STATUS_OK ? start_executor(app, err) : status;

@@ -12,8 +12,8 @@
 
 enum {
     PROBE_EVERY_MS = 1000,
-    PROBE_AGAIN_MS = 200, /* while the database is out of reach */
-    PROBE_TIMEOUT_US = 2000 * 1000,
+    PROBE_AGAIN_MS = 200,         /* while the database is out of reach */
+    STATEMENT_TIMEOUT_MS = 2000,  /* the server's; it keeps the connection */
     STALE_AFTER_US = 5000 * 1000, /* a probe that old says nothing any more */
     SCHEMA_EVERY_US = 30 * 1000 * 1000,
     COUNT_RESTS = 19, /* how many times as long as counting took nothing is counted */
@@ -45,7 +45,7 @@ static void count(struct monitor *monitor, struct connection *connection)
         return;
     }
     struct processing_state counted;
-    if (processing_state(connection, began_us + PROBE_TIMEOUT_US, &counted, NULL) == STATUS_OK) {
+    if (processing_state(connection, &counted, NULL) == STATUS_OK) {
         monitor->counted = counted;
     }
     const int64_t ended_us = clock_monotonic_us();
@@ -61,11 +61,11 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
         return status;
     }
     bool read_only = false;
-    const int64_t now_us = clock_monotonic_us();
-    status = processing_server_state(connection, now_us + PROBE_TIMEOUT_US, &read_only, err);
+    status = processing_server_state(connection, &read_only, err);
     if (status != STATUS_OK) {
         return status;
     }
+    const int64_t now_us = clock_monotonic_us();
     if (fresh || now_us - monitor->schema_checked_us > SCHEMA_EVERY_US) {
         monitor->schema_fits = migrate_check(connection, NULL) == STATUS_OK;
         monitor->schema_checked_us = now_us;
@@ -150,6 +150,7 @@ enum status monitor_create(const struct connection_options *connection,
         return err_no_memory(err);
     }
     monitor->options = *connection;
+    monitor->options.statement_timeout_ms = STATEMENT_TIMEOUT_MS;
     monitor->options.prepared = &processing_state_statements;
     monitor->options.prepared_count = 1;
     monitor->options.setup = connection_batch_setup; /* it counts by partial indexes */

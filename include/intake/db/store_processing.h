@@ -134,12 +134,12 @@ struct processing_state {
 
 enum { PROCESSING_COUNT_MAX = 1000 };
 
-enum status processing_state(struct connection *connection, int64_t deadline_us,
-                             struct processing_state *ret_state, struct err *err);
+enum status processing_state(struct connection *connection, struct processing_state *ret_state,
+                             struct err *err);
 
 /* `ret_read_only`: the server takes no writes. */
-enum status processing_server_state(struct connection *connection, int64_t deadline_us,
-                                    bool *ret_read_only, struct err *err);
+enum status processing_server_state(struct connection *connection, bool *ret_read_only,
+                                    struct err *err);
 
 extern const struct statement_list processing_statements;
 extern const struct statement_list processing_state_statements;
