@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/core/text.h"
 #include "intake/domain/compile.h"
 #include "intake/domain/envelope_fields.h"
 
@@ -290,13 +291,16 @@ static bool read_period(struct compile *compile, const char *name, struct date_t
     return true;
 }
 
-/* What refers to it, its canonical, ends before a | or a # (R5 invariant cnl-1). */
+/*
+ * What refers to it, its canonical, ends before a | or a # (R5 invariant cnl-1), and is a place by
+ * id when it is relative.
+ */
 static void check_url(struct compile *compile)
 {
     const char *url = compile->questionnaire->url;
-    if (url[strcspn(url, "|#")] != '\0') {
+    if (url[strcspn(url, "|#")] != '\0' || text_starts_with(url, "Questionnaire/")) {
         compile_issue(compile, ISSUE_ERROR, ITEM_ROOT, "invalidDefinition",
-                      "its url has a | or a #, so that nothing can refer to it");
+                      "its url has a | or a #, or is relative, so that nothing can refer to it");
     }
 }
 
