@@ -104,23 +104,27 @@ class Neighbours:
 def prove(binary, table, short):
     """`binary` is not used: the one that dies is a build of its own."""
     del binary
-    seconds = 5 if short else 60
+    seconds, rounds = (5, 1) if short else (60, 3)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    without, beside, deaths, failed = [], [], [], 0
     with Stage(build()) as stage:
         supervisor = Supervisor(stage)
-        without = Neighbours(supervisor.port, seconds).p99()
-        crowd = Neighbours(supervisor.port, seconds)
-        post(None, supervisor.port, MARK + "1")
-        with_poison = crowd.p99()
-        gave_up = seconds_until(lambda: stage.database.submission(MARK + "1")["status"] == "failed", 120)
-        row = stage.database.submission(MARK + "1")
+        for number in range(rounds):  # in turn: the disk is not as fast in one minute as in another
+            without.append(Neighbours(supervisor.port, seconds).p99())
+            before, mark = supervisor.deaths, f"{MARK}{number}"
+            crowd = Neighbours(supervisor.port, seconds)
+            post(None, supervisor.port, mark)
+            beside.append(crowd.p99())
+            gave_up = seconds_until(lambda: stage.database.submission(mark)["status"] == "failed", 120)
+            failed += gave_up < 120 and stage.database.submission(mark)["failure_reason"] is not None
+            deaths.append(supervisor.deaths - before)
         all_processed = seconds_until(lambda: stage.database.value(
-            "SELECT count(*) FROM medical_questionnaire_submissions WHERE status <> 'processed'") == 1, 60)
-        deaths = supervisor.deaths
+            "SELECT count(*) FROM medical_questionnaire_submissions WHERE status <> 'processed'") == rounds, 60)
         supervisor.stop()
-    table.add("a submission that kills the process: attempts until it is failed", str(deaths), f"exactly {ATTEMPTS}",
-              deaths == ATTEMPTS and gave_up < 120 and row["failure_reason"] is not None)
+    table.add("a submission that kills the process: attempts until it is failed", ", ".join(map(str, deaths)),
+              f"exactly {ATTEMPTS}", set(deaths) == {ATTEMPTS} and failed == rounds)
     table.add("  its neighbours are all processed after", f"{all_processed:.1f} s", "60 s", all_processed < 60)
-    ratio = with_poison / without
-    table.add("  p99 of its neighbours, with it and without", f"{with_poison:.1f} / {without:.1f} ms, {ratio:.2f} times",
+    ratio = statistics.median(beside) / statistics.median(without)
+    table.add("  p99 of its neighbours, with it and without, medians",
+              f"{statistics.median(beside):.1f} / {statistics.median(without):.1f} ms, {ratio:.2f} times",
               "not measured in the short form" if short else "at most 1.1", short or ratio <= 1.1)
