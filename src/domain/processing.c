@@ -396,9 +396,7 @@ enum status processing_run(struct connection *connection,
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): finish_batch() frees it */
         return status;
     }
-    if (!again) {
-        processing_remember_due(memory, batch.items, batch.count);
-    }
+    processing_remember_due(memory, again, batch.items, batch.count);
     status = write_batch(connection, &batch, ret_counts, err);
     if (status == STATUS_INVALID || status == STATUS_INTERNAL) {
         put_off(&batch, err);

@@ -55,12 +55,16 @@ enum status processing_look(struct connection *connection, const struct processi
     const int64_t begun_us = clock_monotonic_us();
     int64_t *look_at_us = again ? &memory->again_at_us : &memory->fresh_at_us;
     const bool everything = begun_us >= *look_at_us;
-    if (again && !everything) {
+    const int64_t due_from_us = again ? memory->again_due_from_us : memory->due_from_us;
+    if (again && !everything && due_from_us == 0) {
         return STATUS_OK;
+    }
+    if (again) {
+        memory->again_due_from_us = 0;
     }
     const enum status status =
         processing_claim(connection, again, again ? 1 : options->batch_max, options->lease_ms,
-                         everything ? 0 : memory->due_from_us, ret_claim, err);
+                         everything ? 0 : due_from_us, ret_claim, err);
     const int64_t end_us = clock_monotonic_us();
     const int64_t took_us = end_us - begun_us;
     if (status == STATUS_OK && everything && took_us > LOOK_QUICK_US) {
@@ -70,11 +74,12 @@ enum status processing_look(struct connection *connection, const struct processi
     return status;
 }
 
-void processing_remember_due(struct processing_memory *memory, const struct processing_item *items,
-                             size_t count)
+void processing_remember_due(struct processing_memory *memory, bool again,
+                             const struct processing_item *items, size_t count)
 {
+    int64_t *due_from_us = again ? &memory->again_due_from_us : &memory->due_from_us;
     for (size_t i = 0; i < count; i++) {
         const int64_t from_us = items[i].claimed.due_at_us - LATE_COMMIT_US;
-        memory->due_from_us = from_us > memory->due_from_us ? from_us : memory->due_from_us;
+        *due_from_us = from_us > *due_from_us ? from_us : *due_from_us;
     }
 }

@@ -19,10 +19,10 @@ enum status processing_look(struct connection *connection, const struct processi
                             bool again, struct processing_memory *memory, PGresult **ret_claim,
                             struct err *err);
 /*
- * Where the next look at what is new begins. What is committed late, or was locked by somebody, is
+ * Where the next look of this kind begins. What is committed late, or was locked by somebody, is
  * met when everything is looked at.
  */
-void processing_remember_due(struct processing_memory *memory, const struct processing_item *items,
-                             size_t count);
+void processing_remember_due(struct processing_memory *memory, bool again,
+                             const struct processing_item *items, size_t count);
 
 #endif

@@ -37,7 +37,7 @@ struct worker_thread {
     bool helps;
     bool started;
     pthread_t thread;
-    int64_t caught_up_us; /* when a claim last left nothing behind */
+    int64_t caught_up_us; /* when the claims last left nothing behind */
     bool unreachable;     /* and said so in the log */
     int64_t drafts_at_us; /* when to look for expired drafts again; the first thread's */
     struct processing_memory memory;
@@ -196,7 +196,7 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     if (status == STATUS_OK) {
         count(worker, &again);
     }
-    if (fresh.claimed < (size_t)options.batch_max) {
+    if (fresh.claimed < (size_t)options.batch_max && again.claimed == 0) {
         thread->caught_up_us = clock_monotonic_us();
     }
     *ret_more = fresh.claimed == (size_t)options.batch_max || again.claimed > 0;

@@ -189,6 +189,27 @@ def test_what_another_instance_left_is_processed(start_intake):
     assert row["processed_at"] >= row["next_attempt_at"] or row["attempts"] == 2
 
 
+def test_many_that_another_instance_left_are_processed_without_rests(start_intake, database):
+    """As many as one that died had claimed, one by one; on a disk that needs its time for each commit."""
+    left = start_intake({"worker.enabled": "false"})
+    client = left.client()
+    bodies = [full() for _ in range(150)]
+    for body in bodies:
+        assert client.submit(body).status_code == 201
+    left.stop()
+    with database.connect("postgres") as admin:
+        admin.execute("UPDATE medical_questionnaire_submissions SET attempts = 1, next_attempt_at = now()")
+        admin.execute("""
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_sleep(0.02);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER slow BEFORE UPDATE ON medical_questionnaire_submissions
+                FOR EACH ROW WHEN (NEW.attempts > OLD.attempts) EXECUTE FUNCTION slow()""")
+    start_intake(FAST).wait_processed(*(body["booking_uid"] for body in bodies))
+
+
 def test_a_row_that_ends_the_process_each_time_runs_out_of_attempts(start_intake):
     """It was claimed as often as allowed and never came back: it is not claimed for ever."""
     intake = start_intake(FAST)

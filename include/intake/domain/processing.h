@@ -39,14 +39,16 @@ struct processing_counts {
  * so that nothing is given up for it. Of another fault the submission may be the cause.
  *
  * While looking at everything takes long (an old snapshot keeps what was processed in the index),
- * it is done seldom, and in between only from where the last batch was due, for what is new.
+ * it is done seldom, and in between only from where the last batch was due, for what is new; for
+ * what is due again, as long as each look finds one.
  */
 struct processing_memory {
     struct processing_attempt *owed;
     size_t owed_count;
-    int64_t due_from_us; /* of the database's clock */
-    int64_t fresh_at_us; /* monotonic: when to look at all that is new */
-    int64_t again_at_us; /* and at all that is due again */
+    int64_t due_from_us;       /* of the database's clock */
+    int64_t again_due_from_us; /* the same; 0: the last look found none */
+    int64_t fresh_at_us;       /* monotonic: when to look at all that is new */
+    int64_t again_at_us;       /* and at all that is due again */
 };
 void processing_memory_finish(struct processing_memory *memory);
 
