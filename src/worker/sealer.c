@@ -17,6 +17,7 @@ enum {
 
 static const int64_t answer_within_us = INT64_C(10) * 1000000; /* else the connection is given up */
 static const int64_t tell_every_us = INT64_C(3600) * 1000000;
+static const int64_t end_within_us = INT64_C(3) * 1000000; /* no seal is begun after that */
 
 struct sealer {
     struct connection_options options;
@@ -97,7 +98,9 @@ static void *run_thread(void *arg)
         goes_on = !sealer->stopping;
         pthread_mutex_unlock(&sealer->mutex);
     }
-    while (connection != NULL && connection_is_open(connection) && run_once(sealer, connection)) {
+    const int64_t end_us = clock_monotonic_us() + end_within_us;
+    while (connection != NULL && connection_is_open(connection) && run_once(sealer, connection) &&
+           clock_monotonic_us() < end_us) {
     }
     connection_destroy(connection);
     return NULL;

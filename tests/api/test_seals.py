@@ -66,6 +66,22 @@ def test_it_seals_the_last_rows_before_it_ends(intake, client, staff, audit):
     assert "every row is sealed" in audit("verify").stdout
 
 
+def test_a_stop_does_not_wait_for_all_that_is_not_sealed(intake, database, audit):
+    """A hundred and twenty seals of a fifth of a second each."""
+    with database.connect("postgres") as admin:
+        admin.execute("""
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_sleep(0.2);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER slow BEFORE INSERT ON audit_seals FOR EACH ROW EXECUTE FUNCTION slow()""")
+        database.query("INSERT INTO audit_log (actor, action, request_id)"
+                       " SELECT 'a', 'b', 'c' FROM generate_series(1, 30000)")
+        intake.stop(timeout=15)
+    assert "rows are not sealed yet" in audit("verify").stdout
+
+
 def test_the_log_has_a_seal_to_compare_with(intake, audit):
     found = eventually(lambda: re.search(r"the audit is sealed.*seal=\"?(\d+)\"? hash=\"?([0-9a-f]{64})", intake.log()),
                        10, "a seal in the log")

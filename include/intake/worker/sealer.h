@@ -16,7 +16,10 @@ struct sealer;
 enum status sealer_create(const struct connection_options *connection, struct metrics *metrics,
                           struct sealer **ret_sealer, struct err *err);
 
-/* Seals what is there once more, and ends. NULL is accepted. */
+/*
+ * Seals what is there once more, and ends. Where there is more than some seconds' worth, the rest is
+ * left to the next start, or to another instance. NULL is accepted.
+ */
 void sealer_destroy(struct sealer *sealer);
 
 #endif
