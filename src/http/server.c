@@ -266,7 +266,6 @@ static void wait_for_farewells(struct dispatch *dispatch)
 bool server_drain(struct server *server, int64_t limit_ms)
 {
     struct dispatch *dispatch = &server->dispatch;
-    const struct timespec end = after_ms(limit_ms);
     pthread_mutex_lock(&dispatch->idle_mutex);
     if (!dispatch->refusing) {
         const struct timespec accepted = after_ms(ACCEPTING_MS);
@@ -274,6 +273,7 @@ bool server_drain(struct server *server, int64_t limit_ms)
         }
         wait_for_farewells(dispatch);
     }
+    const struct timespec end = after_ms(limit_ms); /* from the last that may have come */
     wait_for_none(dispatch, &dispatch->in_flight, &end);
     pthread_mutex_unlock(&dispatch->idle_mutex);
     pthread_rwlock_wrlock(&dispatch->work_lock);

@@ -105,6 +105,22 @@ def test_sigterm_leaves_open_connections_one_more_request(start_intake):
     assert time.monotonic() - started < 10
 
 
+def test_what_is_asked_in_the_farewell_has_its_whole_time(start_intake, database, staff_token):
+    """It is still worked on when the farewell, longer than the deadlines, is over."""
+    intake = start_intake({"http.farewell_ms": 4000, "lane.deadline_ms": 500, "executor.deadline_ms": 3000,
+                           "executor.count": 1, "database.statement_timeout_ms": 5500})
+    assert intake.client(staff_token).look_up("none").status_code == 404
+    with database.connect() as blocker, RawConnection(intake.port) as idle, RawConnection(intake.port) as raw:
+        blocker.autocommit = False
+        blocker.execute("LOCK TABLE medical_questionnaire_submissions IN ACCESS EXCLUSIVE MODE")
+        idle.send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n").reply()
+        intake.signal(signal.SIGTERM)
+        raw.send(f"GET /v1/submissions/none HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {staff_token}\r\n\r\n")
+        assert raw.reply().status == 503
+    intake.stop()
+    assert "still in flight" not in intake.log()
+
+
 def test_sigterm_does_not_wait_long_for_idle_connections(start_intake):
     intake = start_intake({"http.farewell_ms": 200})
     idle = [RawConnection(intake.port) for _ in range(5)]

@@ -46,8 +46,8 @@ enum status server_reload(struct server *server, const struct config *config, st
 void server_quiesce(struct server *server);
 
 /*
- * Waits until no request is in flight, at most `limit_ms`; whether that is so. A connection that
- * was accepted and has asked nothing yet has a second to ask. From its return on
+ * Waits until no request is in flight; whether that is so. Connections that may ask something have
+ * [http] farewell_ms to do so, and what is in flight has `limit_ms` after that. From its return on
  * no handler is started any more: what still comes is 503, so that what handlers use can end.
  * Main thread.
  */
