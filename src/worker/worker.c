@@ -53,7 +53,7 @@ struct worker {
     bool woken;
     bool backlog;
     bool stopping;
-    _Atomic int64_t alive_at_us;
+    _Atomic int64_t alive_at_us; /* when the first thread last showed itself; 0: never */
     struct worker_thread *threads;
 };
 
@@ -95,7 +95,12 @@ void worker_wake(struct worker *worker)
 int64_t worker_silent_us(struct worker *worker)
 {
     const int64_t alive_at_us = atomic_load(&worker->alive_at_us);
-    return alive_at_us == 0 ? 0 : clock_monotonic_us() - alive_at_us;
+    if (alive_at_us == 0) {
+        return 0;
+    }
+    const int64_t silent_us =
+        clock_monotonic_us() - alive_at_us - worker->options.poll_ms * INT64_C(1000);
+    return silent_us > 0 ? silent_us : 0;
 }
 
 /* Waits without being woken; false when the worker ends. */
@@ -235,10 +240,11 @@ static void report(struct worker_thread *thread, enum status status, const struc
     thread->unreachable = status != STATUS_OK;
 }
 
-/* So long that the work since `begun_us` was a tenth of the time. */
-static long rest_ms(int64_t begun_us)
+/* So long that the work since `begun_us` was a tenth of the time, or that something is too old. */
+static long rest_ms(const struct worker *worker, int64_t begun_us)
 {
-    return (long)((clock_monotonic_us() - begun_us) * 9 / 1000) + 1;
+    const long rest_ms = (long)((clock_monotonic_us() - begun_us) * 9 / 1000) + 1;
+    return rest_ms < worker->options.yield_age_ms ? rest_ms : worker->options.yield_age_ms;
 }
 
 static void *run_thread(void *arg)
@@ -250,7 +256,9 @@ static void *run_thread(void *arg)
     bool goes_on = connection != NULL && (!thread->helps || wait_for_work(thread, false));
     while (goes_on) {
         const int64_t begun_us = clock_monotonic_us();
-        atomic_store(&worker->alive_at_us, begun_us);
+        if (!thread->helps) { /* what it alone does, no helper does for it */
+            atomic_store(&worker->alive_at_us, begun_us);
+        }
         const enum pace pace = choose_pace(thread);
         if (pace == PACE_NONE) {
             goes_on = pause_for(worker, STEP_BACK_MS);
@@ -269,7 +277,7 @@ static void *run_thread(void *arg)
         if (status != STATUS_OK) {
             goes_on = pause_for(worker, RECONNECT_MS);
         } else if (pace == PACE_GENTLE && more) {
-            goes_on = pause_for(worker, rest_ms(begun_us));
+            goes_on = pause_for(worker, rest_ms(worker, begun_us));
         } else {
             goes_on = wait_for_work(thread, more);
         }

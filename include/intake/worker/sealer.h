@@ -17,8 +17,8 @@ enum status sealer_create(const struct connection_options *connection, struct me
                           struct sealer **ret_sealer, struct err *err);
 
 /*
- * Seals what is there once more, and ends. Where there is more than some seconds' worth, the rest is
- * left to the next start, or to another instance. NULL is accepted.
+ * Seals what is there once more, and ends. Where there is more than some seconds' worth, the rest
+ * is left to the next start, or to another instance. NULL is accepted.
  */
 void sealer_destroy(struct sealer *sealer);
 

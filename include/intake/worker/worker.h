@@ -47,7 +47,11 @@ void worker_destroy(struct worker *worker);
 /* There is something to do. Cheap; any thread. */
 void worker_wake(struct worker *worker);
 
-/* Microseconds since the worker last showed that it lives; 0 before it was started. Any thread. */
+/*
+ * Microseconds for which the worker's first thread, whose work nobody does for it, has not shown
+ * that it lives, beyond the time that it waits between two looks; 0 before it was started. Any
+ * thread.
+ */
 int64_t worker_silent_us(struct worker *worker);
 
 #endif
