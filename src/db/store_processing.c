@@ -119,13 +119,18 @@ const struct statement_list processing_statements = {statements, ARRAY_LENGTH(st
 
 static const struct statement state_statements[] = {
     {"processing_state",
+     /* Each condition is the one of a partial index. */
      "SELECT"
      "    (SELECT coalesce((extract(epoch FROM now() - min(next_attempt_at)) * 1000000)::bigint, 0)"
-     "     FROM (SELECT next_attempt_at FROM medical_questionnaire_submissions"
-     "           WHERE status = 'submitted' AND attempts = 0 AND next_attempt_at <= now()"
-     "             AND deleted IS NOT TRUE"
-     "           ORDER BY next_attempt_at, id LIMIT 1) AS first),"
-     /* Each condition is the one of a partial index. */
+     "     FROM ((SELECT next_attempt_at FROM medical_questionnaire_submissions"
+     "            WHERE status = 'submitted' AND attempts = 0 AND next_attempt_at <= now()"
+     "              AND deleted IS NOT TRUE"
+     "            ORDER BY next_attempt_at, id LIMIT 1)"
+     "           UNION ALL"
+     "           (SELECT next_attempt_at FROM medical_questionnaire_submissions"
+     "            WHERE status = 'submitted' AND attempts > 0 AND next_attempt_at <= now()"
+     "              AND deleted IS NOT TRUE"
+     "            ORDER BY next_attempt_at, id LIMIT 1)) AS first),"
      "    (SELECT count(*)"
      "     FROM (SELECT FROM medical_questionnaire_submissions"
      "           WHERE status = 'submitted' AND attempts > 0 LIMIT $1::bigint) AS again) +"

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from intake_harness.bodies import full, minimal
 from intake_harness.waiting import eventually
 
@@ -99,6 +101,16 @@ def test_metrics_cover_what_monitoring_asks_for(shared_intake, shared_client):
     for words in (("request", "route=", "method=", "status="), ("duration", "_bucket"), ("batch",),
                   ("queue",), ("submission",), ("worker",), ("oldest",), ("database",)):
         assert any(all(word in line for word in words) for line in text.splitlines()), words
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_the_age_of_the_oldest_is_told_whether_or_not_it_was_tried(start_intake, attempts, tokens):
+    intake = start_intake({"worker.enabled": "false"})
+    intake.client().submit(full())
+    intake.database.query("UPDATE medical_questionnaire_submissions SET attempts = %s,"
+                          " next_attempt_at = now() - interval '1 hour'", (attempts,))
+    client = intake.client(tokens["metrics"])
+    eventually(lambda: client.metric("intake_oldest_unprocessed_seconds") >= 3600, what="the age in the metrics")
 
 
 def requests_counted(client):
