@@ -11,21 +11,27 @@
 
 /* A test has one thread. */
 static size_t counted;
-static size_t refused;
+static size_t failing_number;
+static size_t refused_in_all;
 static size_t live;
 static bool refuses_all_after;
 
 void allocations_begin(size_t failing, bool lasting)
 {
     counted = 0;
-    refused = failing;
+    failing_number = failing;
     refuses_all_after = lasting;
 }
 
 size_t allocations_end(void)
 {
-    refused = 0;
+    failing_number = 0;
     return counted;
+}
+
+size_t allocations_refused(void)
+{
+    return refused_in_all;
 }
 
 size_t allocations_live(void)
@@ -36,9 +42,10 @@ size_t allocations_live(void)
 static bool is_refused(void)
 {
     counted++;
-    const bool refuse =
-        refused != 0 && (counted == refused || (refuses_all_after && counted > refused));
+    const bool refuse = failing_number != 0 && (counted == failing_number ||
+                                                (refuses_all_after && counted > failing_number));
     if (refuse) {
+        refused_in_all++;
         errno = ENOMEM;
     }
     return refuse;

@@ -27,6 +27,8 @@ void allocations_begin(size_t failing, bool lasting);
 size_t allocations_end(void);
 /* What was allocated and not freed yet. */
 size_t allocations_live(void);
+/* How many were refused so far. */
+size_t allocations_refused(void);
 
 /* What the operations work on; each uses what it needs. Made while there is memory. */
 struct subject {
@@ -48,8 +50,6 @@ struct subject {
  */
 size_t allocations_exhaust(const struct subject *subject, const char *name,
                            enum status (*run)(const struct subject *subject, struct strbuf *out));
-/* How many allocations were refused so far. */
-size_t allocations_refused(void);
 
 /* What a caller makes of a status and the issues, which are freed. */
 enum status allocations_conclude(enum status status, struct issues *issues, struct strbuf *out);

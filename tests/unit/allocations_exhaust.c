@@ -9,13 +9,6 @@
 #include "intake/domain/flat_fhir.h"
 #include "intake/domain/issue.h"
 
-static size_t refused_in_all;
-
-size_t allocations_refused(void)
-{
-    return refused_in_all;
-}
-
 static void complain(const struct subject *subject, const char *operation_name, size_t failing,
                      bool lasting, const char *what)
 {
@@ -57,7 +50,6 @@ size_t allocations_exhaust(const struct subject *subject, const char *name,
         wrong++;
         complain(subject, name, 0, false, "does not recover");
     }
-    refused_in_all += 2 * count;
     return wrong;
 }
 
