@@ -22,31 +22,40 @@ def content_hash(body):
 
 
 class Booking:
-    """One booking as its client knows it."""
+    """One booking as its client knows it, of a person who may have others."""
 
-    def __init__(self):
+    def __init__(self, person=None):
         self.uid = "pv" + uuid.uuid4().hex[:22]
+        self.person = person or self.uid
         self.acknowledged = []  # content hashes; the first is revision 1
         self.pending = None  # the hash of a content that was posted and not acknowledged
         self.abandoned = False  # a whole request of it may still lie somewhere unread
         self.id = None
 
+    def name(self):
+        return f"Patient {self.person}"
+
+    def email(self):
+        return f"{self.person}@example.com"
+
     def body(self):
-        return {"booking_uid": self.uid, "attendee_name": f"Patient {self.uid}",
-                "attendee_email": f"{self.uid}@example.com", "allergies": "yes",
+        return {"booking_uid": self.uid, "attendee_name": self.name(),
+                "attendee_email": self.email(), "allergies": "yes",
                 "allergies_details": uuid.uuid4().hex * random.choice((1, 4, 60))}
 
 
 class Ledger:
     """
     `clients` threads that post to the given ports until stop(); ports may change hands meanwhile.
-    `cut_share` of the posts are broken off, and `parting_share` are their connection's last. One that is not
-    acknowledged within `patience_s` is given up, which is a fault.
+    `cut_share` of the posts are broken off, and `parting_share` are their connection's last. `common_share` of
+    the bookings are of the person who came just before, whom another client may be posting at this moment.
+    What is not acknowledged within `patience_s` is given up, which is a fault.
     """
 
-    def __init__(self, ports, clients=8, cut_share=0.0, parting_share=0.0, patience_s=120):
+    def __init__(self, ports, clients=8, cut_share=0.0, parting_share=0.0, common_share=0.3,
+                 patience_s=120):
         self.ports, self.cut_share, self.parting_share = list(ports), cut_share, parting_share
-        self.patience_s = patience_s
+        self.common_share, self.patience_s = common_share, patience_s
         self.bookings, self.faults = [], []
         self.outcomes = collections.Counter()
         self._last_at, self._longest = time.monotonic(), 0.0  # of the acknowledgements
@@ -89,12 +98,17 @@ class Ledger:
                 self._longest, self._last_at = max(self._longest, now - self._last_at), now
             self._changed.notify_all()
 
+    def _new_booking(self):
+        with self._lock:
+            common = self.bookings and random.random() < self.common_share
+            booking = Booking(self.bookings[-1].person if common else None)
+            self.bookings.append(booking)
+        return booking
+
     def _run(self):
         connection = None
         while not self._stop.is_set():
-            booking = Booking()
-            with self._lock:
-                self.bookings.append(booking)
+            booking = self._new_booking()
             for _ in range(random.choice((1, 1, 1, 2, 3))):
                 connection = self._post_until_acknowledged(connection, booking)
                 if booking.pending is not None:
@@ -158,7 +172,7 @@ class Ledger:
 
 CURRENT = """
     SELECT s.booking_uid, s.id::text, s.revision, s.submission_data, s.status,
-           p.email, u.email AS user_email
+           p.name, p.email, u.name AS user_name, u.email AS user_email
       FROM medical_questionnaire_submissions s
       LEFT JOIN patient_profiles p ON p.id = s.patient_profile_id
       LEFT JOIN users u ON u.id = p.user_id"""
@@ -188,7 +202,12 @@ def compare(ledger, database, alone=True):
         known = booking.acknowledged + [booking.pending]
         if hashes not in (booking.acknowledged, known):
             found.append(f"{booking.uid}: other contents than were acknowledged")
-        if {row["email"], row["user_email"]} != {f"{booking.uid}@example.com"}:
+        if booking.id not in (None, row["id"]):
+            found.append(f"{booking.uid}: acknowledged as {booking.id}, and stored as {row['id']}")
+        if row["status"] == "failed":
+            found.append(f"{booking.uid} was given up")
+        told = (booking.name(), booking.email())
+        if (row["name"], row["email"]) != told or (row["user_name"], row["user_email"]) != told:
             found.append(f"{booking.uid}: the three tables do not agree")
     if not alone:
         return found
