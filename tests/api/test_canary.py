@@ -5,8 +5,9 @@ import os
 
 from intake_harness.bodies import fresh_booking
 from intake_harness.client import RawConnection
-from intake_harness.fhir import code, hair, post, response, search, text
+from intake_harness.fhir import code, found, hair, post, response, search, text
 from intake_harness.links import OPTIONS, Drafts, link_token
+from intake_harness.naughty import HAIR, PRE_OPERATIVE, filled
 from intake_harness.waiting import eventually
 
 EAGER = {**OPTIONS, "log.level": "debug", "worker.poll_ms": 50, "worker.attempts_max": 2, "worker.backoff_ms": 10,
@@ -31,6 +32,29 @@ def submissions(canary, client):
         assert canary.take(client.submit(malformed)).status_code == 400, malformed
     assert canary.take(client.submit(data + b" " * 70000)).status_code == 413
     assert canary.take(client.submit(data, headers={"Content-Type": "text/plain"})).status_code == 415
+
+
+def in_every_field(canary, client, staff, form):
+    """The form with nothing left empty, flat and as FHIR; then each field too long, and of another type."""
+    booking = f"{canary.booking}-{form.names[0]}"
+    good = canary.body(booking, form)
+    assert canary.take(client.submit(good)).status_code == 201
+    kept = found(staff, booking)
+    del kept["id"], kept["meta"]
+    kept["identifier"]["value"] = f"{booking}-fhir"
+    assert canary.take(post(client, kept)).status_code == 201
+    plain = {name: canary.word for name in form.names}
+    refused = 0
+    for name in form.names:
+        for text in (canary.word * 1000, canary.word + "\0", [canary.word]):
+            answers = filled(form.template, {**plain, name: text})
+            refused += canary.take(client.submit({**good, **answers})).status_code == 422
+            canary.take(Drafts(client, f"{booking}-{name}").put({**good, **answers}))
+        for text in (f'"{canary.word * 1000}"', f'"{canary.word}\\u0000"', f'["{canary.word}"]'):
+            data = json.dumps(kept).replace(json.dumps(f"{canary.word} {name}"), text)
+            assert text in data
+            refused += canary.take(post(client, data.encode())).status_code >= 400
+    assert refused >= 4 * len(form.names)  # not every field has a limit of its own
 
 
 def fhir(canary, client, staff):
@@ -112,6 +136,8 @@ def test_no_log_no_metric_and_no_error_tells_what_a_patient_wrote(start_intake, 
     client, staff = intake.client(), intake.client(staff_token)
     submissions(canary, client)
     intake.wait_processed(canary.booking)
+    for form in (HAIR, PRE_OPERATIVE):
+        in_every_field(canary, client, staff, form)
     fhir(canary, client, staff)
     drafts(canary, client)
     staff_work(canary, staff)

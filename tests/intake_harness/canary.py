@@ -3,6 +3,7 @@
 import secrets
 
 from .bodies import minimal
+from .naughty import HAIR, PRE_OPERATIVE, filled
 
 
 class Canary:
@@ -14,10 +15,12 @@ class Canary:
         self.booking = f"bk-{self.word}"
         self.told = []
 
-    def body(self, booking=None, **changes):
-        return minimal(booking or self.booking, attendee_name=f"Ayse {self.word}", attendee_phone=f"+90 {self.digits}",
-                       attendee_email=f"{self.word}@example.com", allergies="yes", allergies_details=f"{self.word} nuts",
-                       hair_loss_pattern=[f"{self.word} crown"], **changes)
+    def body(self, booking=None, form=HAIR, **changes):
+        """Everything that the form lets somebody write, and the envelope."""
+        answers = filled(form.template, {name: f"{self.word} {name}" for name in form.names})
+        return minimal(booking or self.booking, **{
+            **answers, "attendee_name": f"Ayse {self.word}", "attendee_phone": f"+90 {self.digits}",
+            "attendee_email": f"{self.word}@example.com", "consent_version": self.word, **changes})
 
     def found_in(self, content):
         content = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
