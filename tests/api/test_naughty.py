@@ -6,6 +6,7 @@ import pytest
 
 from intake_harness.bodies import fresh_booking, minimal
 from intake_harness.links import OPTIONS
+from intake_harness.logfmt import errors, records
 from intake_harness.naughty import (HAIR, PRE_OPERATIVE, WHITE, Crossing, EnvelopeCrossing, Headers, literals, quoted,
                                      strings)
 from intake_harness.schema import dump
@@ -26,7 +27,17 @@ def nothing_happens(shared_intake):
     yield
     assert dump(shared_intake.database) == before
     assert shared_intake.client().get("/health/ready").status_code == 200
-    assert " status=500 " not in shared_intake.log()
+    log = shared_intake.log()
+    assert " status=500 " not in log and records(log) and errors(log) == []
+
+
+@pytest.mark.parametrize("text", ["a\nlevel=error message=forged", "a b", '" level=error message="x', "a\rb", "a\u2028b",
+                                  "a level=error", "a\x85b", '"a" level=error', "x=y", ""])
+def test_a_line_with_a_raw_text_would_be_noticed(text):
+    stamp = "time=2026-11-22T13:49:37.265707Z level=info message=request "
+    assert records(f'{stamp}path=/ agent="a \\"b\\" \\x0a\\\\ \u0131"\n')
+    with pytest.raises(AssertionError):
+        records(f"{stamp}agent={text}\n")
 
 
 def counts(database):
