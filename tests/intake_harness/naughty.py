@@ -9,13 +9,14 @@ import urllib.parse
 
 from .bodies import cases, fresh_booking, minimal
 from .client import RawConnection
-from .fhir import found, post
+from .fhir import found, post, response
 from .links import Drafts
 
 # Unicode's White_Space; a text of nothing else is no answer.
 WHITE = "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
         "\u2028\u2029\u202f\u205f\u3000"
 BODY_MAX = 65536
+CONSENT = "urn:intake:consent-version"
 MARK = re.compile(r"@(\w+)@")
 
 
@@ -240,7 +241,7 @@ class EnvelopeCrossing:
 
     def __init__(self, intake, token):
         self.client, self.staff = intake.client(), intake.client(token)
-        self.taken, self.wrong = [], []
+        self.taken, self.wrong, self.names = [], [], set()
 
     def run(self, texts, every_field):
         count, stride = len(texts), len(texts) // len(self.FIELDS)
@@ -255,13 +256,38 @@ class EnvelopeCrossing:
         reply = self.client.submit(json.dumps(body).encode())
         if reply.status_code == 413 and len(json.dumps(body)) > BODY_MAX:
             return
-        if reply.status_code == 422:
-            body.update((error["field"], good[error["field"]]) for error in reply.json()["errors"])
+        refused = {error["field"] for error in reply.json()["errors"]} if reply.status_code == 422 else set()
+        if ("attendee_name" in refused) != _is_no_name(texts["attendee_name"]):
+            self.wrong.append(("attendee_name", texts["attendee_name"], "refused" if refused else "taken"))
+        if refused:
+            body.update((field, good[field]) for field in refused)
             reply = self.client.submit(json.dumps(body).encode())
+        self._took(body, reply)
+        self._cross_fhir(texts, {**body, "booking_uid": fresh_booking()}, refused)
+
+    def _cross_fhir(self, texts, body, refused):
+        """As FHIR the same is taken, and the same refused."""
+        reply = post(self.client, self._as_response({**body, "attendee_name": texts["attendee_name"]}))
+        if (reply.status_code == 422) != ("attendee_name" in refused):
+            self.wrong.append(("FHIR", texts["attendee_name"], reply.status_code, reply.text))
+        self._took(body, post(self.client, self._as_response(body)))
+
+    @staticmethod
+    def _as_response(body):
+        telecom = [{"system": system, "value": body[f"attendee_{system}"]} for system in ("email", "phone")]
+        whole = response(body["booking_uid"], extension=[{"url": CONSENT, "valueString": body["consent_version"]}])
+        whole["contained"][0].update(name=[{"text": body["attendee_name"]}],
+                                     telecom=[entry for entry in telecom if entry["value"].strip(WHITE)])
+        if not body["consent_version"].strip(WHITE):
+            del whole["extension"]
+        return whole
+
+    def _took(self, body, reply):
         if reply.status_code not in (200, 201):
             self.wrong.append((body, reply.status_code, reply.text))
             return
         self.taken.append(body)
+        self.names.add(body["attendee_name"])
         self._read(body)
 
     def _read(self, body):
@@ -275,6 +301,13 @@ class EnvelopeCrossing:
                 self.wrong.append((field, body[field], value))
         if (patient["name"][0]["text"], telecom["email"]) != (body["attendee_name"], body["attendee_email"]):
             self.wrong.append(("FHIR", body, patient))
+
+
+def _is_no_name(text):
+    """Whether the rule for names refuses it: blank, of control characters, a placeholder, or too long."""
+    text = text.strip(WHITE)
+    return not text or len(text) > 200 or re.search(r"[\0-\x1f\x7f{}]|%[75]b", text, re.IGNORECASE) is not None \
+        or re.fullmatch(r"\[[^]]*\]|<[^>]*>", text) is not None
 
 
 class Headers:

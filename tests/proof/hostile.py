@@ -9,6 +9,7 @@ import urllib.request
 
 from intake_harness.daemon import ROOT, run_command, scrubbed_environment
 from intake_harness.links import OPTIONS as LINK_OPTIONS
+from intake_harness.logfmt import errors, records
 from intake_harness.naughty import HAIR, PRE_OPERATIVE, Crossing, EnvelopeCrossing, strings
 
 from .poison import Neighbours
@@ -103,8 +104,9 @@ def prove_texts(table, daemon, token, short):
                   f"{kept} kept, {len(crossing.refused)} refused by a rule, {len(crossing.wrong)} lost or altered", "0",
                   not crossing.wrong)
     envelope = EnvelopeCrossing(daemon, token).run(texts, every_field=True)
-    table.add(f"{len(texts)} texts in {len(envelope.FIELDS)} fields of the envelope",
-              f"{len(envelope.wrong)} lost or altered", "0", not envelope.wrong)
+    table.add(f"{len(texts)} texts in {len(envelope.FIELDS)} fields of the envelope, flat and FHIR",
+              f"{len(envelope.taken)} posts, {len(envelope.names)} names kept, {len(envelope.wrong)} lost or altered",
+              "0; names: all that the rule allows", not envelope.wrong and len(envelope.names) > len(texts) / 2)
 
 
 def prove(binary, table, short):
@@ -117,8 +119,10 @@ def prove(binary, table, short):
         done = run_command(binary, "token", "create", "--role", "staff", "--name", "prove",
                            conninfo=stage.database.conninfo)
         token = done.stdout.strip()
-        (daemon,) = stage.start({**LINK_OPTIONS, **deadlines, "worker.poll_ms": 1000})
+        (daemon,) = stage.start({**LINK_OPTIONS, **deadlines, "worker.poll_ms": 1000, "log.level": "info"})
         prove_texts(table, daemon, token, short)
         for kind in KINDS:
             prove_slow(table, daemon, token, kind, count, seconds, judged=not short)
-        table.add("  errors of the service", str(daemon.log().count("level=error")), "0", "level=error" not in daemon.log())
+        log = daemon.log()
+        table.add("  errors of the service, each line of its log a record", f"{len(errors(log))} in {len(records(log))} lines",
+                  "0", not errors(log) and records(log))
