@@ -1,13 +1,12 @@
 -- What a service meets all day, in turns: posts, revisions, look-ups, lists, drafts, and bodies and
 -- bookings that are refused:
 --   wrk -s mix.lua URL -- TOKEN KEY FILE
--- FILE has a line "BOOKING LINK-TOKEN" for each draft. Prints how many replies were 5xx.
+-- FILE has a line "BOOKING LINK-TOKEN" for each draft. Prints how many replies there were of each status.
 local json = { ["Content-Type"] = "application/json" }
 local body = '{"booking_uid":"%s","attendee_name":"Maria Gonzalez","attendee_email":"%s@example.com",' ..
   '"allergies":"yes","allergies_details":"%s","previous_treatments":["minoxidil","prp"]}'
 local threads = {}
 local drafts, sent = {}, 0
-failed = 0
 
 function setup(thread)
   table.insert(threads, thread)
@@ -65,15 +64,20 @@ function delay()
 end
 
 function response(status)
-  if status >= 500 then
-    failed = failed + 1
-  end
+  local name = "status_" .. status
+  _G[name] = (_G[name] or 0) + 1
 end
 
 function done()
-  local total = 0
-  for _, thread in ipairs(threads) do
-    total = total + thread:get("failed")
+  io.write("Statuses:")
+  for status = 100, 599 do
+    local total = 0
+    for _, thread in ipairs(threads) do
+      total = total + (thread:get("status_" .. status) or 0)
+    end
+    if total > 0 then
+      io.write(" " .. status .. "=" .. total)
+    end
   end
-  io.write("5xx replies: " .. total .. "\n")
+  io.write("\n")
 end

@@ -14,7 +14,7 @@ PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "cla
           "load": load.prove, "systemd": systemd.prove, "soak": soak.prove, "sanitizers": sanitizers.prove,
           "analyzers": analyzers.prove}
 # What means nothing beside the rest of tests/run, or is done there: by their names, or in the full form.
-ALONE = ("claims", "burst", "load", "systemd", "soak", "hostile", "migrations", "sanitizers", "analyzers")
+ALONE = ("load", "systemd", "hostile", "migrations", "sanitizers", "analyzers")
 
 
 def main():
@@ -37,6 +37,8 @@ def main():
         print(f"{name}:", flush=True)
         PROOFS[name](os.path.abspath(arguments.intake), table, arguments.short, **options.get(name, {}))
     table.print()
+    undone = [what for what, measured, _, _ in table.rows if measured.startswith("NOT DONE")]
+    print(f"\n{len(undone)} not done{': ' if undone else ''}{', '.join(undone)}")
     sys.exit(1 if table.failures() else 0)
 
 

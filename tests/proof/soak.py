@@ -17,6 +17,8 @@ DRAFTS = 500
 MORE_MIB = 4.0
 MORE_DESCRIPTORS = 4
 SAMPLES = 50
+# Of every hundred replies, by the turns of mix.lua: at least and at most. Any other status is wrong.
+SHARES = {201: (25, 60), 200: (35, 70), 400: (1, 6), 404: (1, 6), 422: (2, 8)}
 
 
 def begin_drafts(daemon, directory, seconds):
@@ -54,12 +56,29 @@ def watch(daemon, seconds, load):
     return found
 
 
+def outcome(said):
+    """What wrk says: (requests a second, {status: count}, connections that failed or replies that did not come)."""
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+    statuses = re.search(r"Statuses:(.*)", said)[1]
+    return (float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
+            {int(status): int(count) for status, count in re.findall(r"(\d+)=(\d+)", statuses)},
+            sum(map(int, errors.groups())) if errors else 0)
+
+
+def misfits(statuses):
+    """How many replies have a status that none should have, and which statuses are too few or too many."""
+    total = max(1, sum(statuses.values()))
+    shares = {status: 100 * statuses.get(status, 0) / total for status in SHARES}
+    return (sum(count for status, count in statuses.items() if status not in SHARES),
+            [status for status, (least, most) in SHARES.items() if not least <= shares[status] <= most])
+
+
 def middle(samples):
     return statistics.median(sample[0] for sample in samples), statistics.median(sample[1] for sample in samples)
 
 
 def prove(binary, table, short, seconds=None):
-    seconds = seconds or (30 if short else 1800)
+    seconds = seconds or (10 if short else 1800)
     with Stage(binary) as stage:
         done = run_command(binary, "token", "create", "--role", "staff", "--name", "soak", conninfo=stage.database.conninfo)
         assert done.returncode == 0, done.stderr
@@ -67,13 +86,17 @@ def prove(binary, table, short, seconds=None):
         load = start_load(stage, daemon, done.stdout.strip(), seconds)
         samples = watch(daemon, seconds, load)
         said = load.communicate()[0]
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
-        failures = int(re.search(r"5xx replies: (\d+)", said)[1])
+        rate, statuses, lost = outcome(said)
+        unexpected, uneven = misfits(statuses)
         stored = stage.database.value("SELECT count(*) FROM medical_questionnaire_submissions")
+    length = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds} seconds"
     # Around a fifth of the time, and at its end: single samples have a request's buffers in them.
     (early_mib, early_fds), (late_mib, late_fds) = middle(samples[SAMPLES // 5 - 3:SAMPLES // 5 + 3]), middle(samples[-6:])
-    table.add(f"{seconds / 60:g} minutes of posts, revisions, look-ups, lists, drafts, refusals",
-              f"{rate:,.0f} a second, {stored:,} stored, {failures} replies 5xx", "0", failures == 0)
+    table.add(f"{length} of posts, revisions, look-ups, lists, drafts, refusals",
+              f"{rate:,.0f} a second, {stored:,} stored; {unexpected} unexpected replies, {lost} lost", "0 and 0",
+              unexpected == 0 and lost == 0)
+    table.add("  replies by status", ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items())),
+              "each kind as often as asked", not uneven)
     table.add("  resident MiB after a fifth and at the end", f"{early_mib:.1f} / {late_mib:.1f}",
               f"at most {MORE_MIB:.0f} more", late_mib - early_mib <= MORE_MIB)
     table.add("  descriptors after a fifth and at the end", f"{early_fds:.0f} / {late_fds:.0f}",
