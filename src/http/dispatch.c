@@ -46,10 +46,10 @@ static void wake_drain(struct dispatch *dispatch)
     }
 }
 
-/* The connection is new, or its last reply left it open. */
+/* The connection is new, or its last reply left it open. `own` may be NULL. */
 static void expect(struct dispatch *dispatch, struct http_connection *own)
 {
-    if (!own->expected) {
+    if (own != NULL && !own->expected) {
         own->expected = true;
         atomic_fetch_add(&dispatch->expected, 1);
     }
