@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from intake_harness.daemon import ROOT, scrubbed_environment
+from proof import soak
 from proof.ledger import Ledger, compare
 
 
@@ -15,7 +16,7 @@ from proof.ledger import Ledger, compare
 def test_the_short_form_finds_nothing():
     """With the release build, whose memory is the program's own."""
     done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "proof", "prove.py"), "--short"],
-                          cwd=ROOT, env=scrubbed_environment(), text=True, capture_output=True, timeout=400, check=False)
+                          cwd=ROOT, env=scrubbed_environment(), text=True, capture_output=True, timeout=600, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -51,3 +52,12 @@ def test_the_ledger_notices_what_is_missing_altered_doubled_foreign_or_given_up(
             connection.execute(statement, (booking.id,))
         before, found = found, len(compare(book, database))
         assert found > before, statement
+
+
+def test_the_soak_notices_replies_that_are_lost_foreign_or_all_of_one_kind():
+    said = "  Socket errors: connect 0, read 3, write 0, timeout 2\nRequests/sec:   1234.50\nStatuses: 200=60 201=30 {}\n"
+    rate, statuses, lost = soak.outcome(said.format("400=3 404=3 422=4"))
+    assert (rate, lost, soak.misfits(statuses)) == (1234.5, 5, (0, []))
+    assert soak.misfits(soak.outcome(said.format("400=3 404=3 422=4 503=2"))[1])[0] == 2
+    assert soak.misfits({401: 100}) == (100, list(soak.SHARES))
+    assert soak.outcome("Requests/sec: 1.0\nStatuses: 200=1\n")[2] == 0
