@@ -259,6 +259,8 @@ class EnvelopeCrossing:
         refused = {error["field"] for error in reply.json()["errors"]} if reply.status_code == 422 else set()
         if ("attendee_name" in refused) != _is_no_name(texts["attendee_name"]):
             self.wrong.append(("attendee_name", texts["attendee_name"], "refused" if refused else "taken"))
+        if "attendee_name" not in refused:
+            self.names.add(texts["attendee_name"])
         if refused:
             body.update((field, good[field]) for field in refused)
             reply = self.client.submit(json.dumps(body).encode())
@@ -287,7 +289,6 @@ class EnvelopeCrossing:
             self.wrong.append((body, reply.status_code, reply.text))
             return
         self.taken.append(body)
-        self.names.add(body["attendee_name"])
         self._read(body)
 
     def _read(self, body):
