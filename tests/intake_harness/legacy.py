@@ -43,6 +43,7 @@ ANALYZE;
 # tables only, and on the submissions where somebody grants them. `control` is a table that no
 # migration touches: what it takes is the machine's noise. `apart` commits after every statement,
 # and the commit counts. Of the users that were there, they change those whose id begins with f.
+# `submission` is what the one that it wrote holds; NULL: it wrote none.
 WRITER = """
 DO $$
 BEGIN
@@ -62,13 +63,15 @@ CREATE FUNCTION other_program.elapsed_ms(since timestamptz) RETURNS float8 LANGU
 CREATE SEQUENCE other_program.numbers;
 GRANT USAGE ON SEQUENCE other_program.numbers TO legacy;
 CREATE PROCEDURE other_program.write(
-    apart boolean, INOUT number bigint DEFAULT NULL, INOUT longest_ms float8 DEFAULT 0, INOUT noise_ms float8 DEFAULT 0)
+    apart boolean, INOUT number bigint DEFAULT NULL, INOUT longest_ms float8 DEFAULT 0, INOUT noise_ms float8 DEFAULT 0,
+    INOUT submission text DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
     from_id uuid := overlay(gen_random_uuid()::text PLACING 'f' FROM 1);
     some_user uuid := (SELECT id FROM users WHERE id >= from_id ORDER BY id LIMIT 1);
     t timestamptz;
     statement text;
+    rows bigint;
 BEGIN
     number := 1000000 + nextval('other_program.numbers');
     FOREACH statement IN ARRAY ARRAY[
@@ -90,6 +93,10 @@ BEGIN
         t := clock_timestamp();
         BEGIN
             EXECUTE statement USING number, some_user;
+            GET DIAGNOSTICS rows = ROW_COUNT;
+            IF rows > 0 AND statement LIKE '%medical_questionnaire_submissions%' THEN
+                submission := CASE WHEN statement LIKE 'INSERT%' THEN '{}' ELSE '{"changed": true}' END;
+            END IF;
         EXCEPTION WHEN undefined_table THEN
             NULL; -- the submissions were parked since we asked
         END;
@@ -104,6 +111,14 @@ BEGIN
         END IF;
         noise_ms := greatest(noise_ms, other_program.elapsed_ms(t));
     END LOOP;
+END $$;
+CREATE PROCEDURE other_program.write_control(INOUT noise_ms float8 DEFAULT NULL) LANGUAGE plpgsql AS $$
+DECLARE
+    t timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO other_program.control (number) VALUES (0);
+    COMMIT;
+    noise_ms := other_program.elapsed_ms(t);
 END $$;
 """
 
@@ -122,39 +137,50 @@ class LegacyWriters:
     """Programs that write the legacy tables, as a role that knows nothing else.
 
     Every other one commits after each statement; none pauses for more than `pause_s` between writes.
+    With `control_pause_s` one more writes only the table that no migration touches, that often, so that
+    what the machine does to everybody is not missed by the noise.
     """
 
-    def __init__(self, database, count=2, pause_s=0):
+    def __init__(self, database, count=2, pause_s=0, control_pause_s=None):
         self._database = database
-        self._pause_s = pause_s
         self._stop = threading.Event()
         self._lock = threading.Lock()  # guards what follows
         self._changed = threading.Condition(self._lock)
         self.writes = [0] * count
-        self.numbers = []  # of the writes that were acknowledged
+        self.acknowledged = {}  # of the writes: number, and what its submission holds or None
         self.longest_ms = 0.0
         self.noise_ms = 0.0
         self.errors = []
-        self._threads = [threading.Thread(target=self._run, args=(place,)) for place in range(count)]
+        self._threads = [threading.Thread(target=self._run, args=(self._write, pause_s, place)) for place in range(count)]
+        if control_pause_s is not None:
+            self._threads.append(threading.Thread(target=self._run, args=(self._write_control, control_pause_s)))
 
-    def _run(self, place):
+    def _run(self, write, pause_s, *arguments):
         with self._database.connect("legacy") as connection:
             connection.execute("SET application_name = 'legacy writer'")
             while not self._stop.is_set():
                 try:
-                    row = connection.execute("CALL other_program.write(%s)", (place % 2 == 1,)).fetchone()
+                    write(connection, *arguments)
                 except Exception as error:  # whatever it is, the test is to show it
                     with self._lock:
                         self.errors.append(error)
                         self._changed.notify_all()
                     return
-                with self._lock:
-                    self.writes[place] += 1
-                    self.numbers.append(row["number"])
-                    self.longest_ms = max(self.longest_ms, row["longest_ms"])
-                    self.noise_ms = max(self.noise_ms, row["noise_ms"])
-                    self._changed.notify_all()
-                self._stop.wait(self._pause_s)
+                self._stop.wait(pause_s)
+
+    def _write(self, connection, place):
+        row = connection.execute("CALL other_program.write(%s)", (place % 2 == 1,)).fetchone()
+        with self._lock:
+            self.writes[place] += 1
+            self.acknowledged[row["number"]] = row["submission"]
+            self.longest_ms = max(self.longest_ms, row["longest_ms"])
+            self.noise_ms = max(self.noise_ms, row["noise_ms"])
+            self._changed.notify_all()
+
+    def _write_control(self, connection):
+        noise_ms = connection.execute("CALL other_program.write_control()").fetchone()["noise_ms"]
+        with self._lock:
+            self.noise_ms = max(self.noise_ms, noise_ms)
 
     def wait_for_writes(self, count, timeout=30):
         """Waits until each has written so many times more."""

@@ -11,6 +11,8 @@ from intake_harness.daemon import ROOT
 from intake_harness.legacy import ROWS, LegacyWriters
 from intake_harness.schema import content, digest, dump, use
 from intake_harness.waiting import eventually
+from proof.contents import lost
+from proof.migrations import worst_step
 
 # What an idle transaction holds.
 HOLD_TABLE = "SELECT FROM patient_profiles LIMIT 1"
@@ -182,3 +184,30 @@ def test_the_daemon_at_work_loses_nothing_to_a_step_back_and_forward(
           JOIN patient_profiles AS p ON p.id = s.patient_profile_id JOIN users AS u ON u.id = p.user_id""")}
     assert [uid for uid, _ in acknowledged if uid not in stored] == []
     daemon.wait_processed(*[uid for uid, _ in acknowledged])
+
+
+def test_the_proof_notices_what_another_program_wrote_and_lost(migrate, legacy):
+    with LegacyWriters(legacy) as writers:
+        migrate(legacy, "up")
+        writers.wait_for_writes(1)
+        legacy.query("GRANT SELECT, INSERT, UPDATE ON medical_questionnaire_submissions TO legacy")
+        writers.wait_for_writes(10)
+    bare, *written = [next(iter(writers.acknowledged)), *list(writers.acknowledged)[-5:]]
+    assert writers.acknowledged[bare] is None
+    assert {writers.acknowledged[number] for number in written} == {'{"changed": true}'}
+    assert lost(legacy, writers.acknowledged) == 0
+    row = " medical_questionnaire_submissions {} WHERE booking_uid = 'legacy{}'"
+    harm = ("DELETE FROM" + row.format("", written[0]),
+            "UPDATE" + row.format("SET submission_data = '{}'", written[1]),
+            "UPDATE" + row.format("SET status = 'failed'", written[2]),
+            "UPDATE" + row.format("SET patient_profile_id = NULL", written[3]),
+            f"DELETE FROM medical_backgrounds USING patient_profiles AS p WHERE p.id = patient_profile_id"
+            f" AND p.email = 'new{written[4]}@example.com'",
+            f"INSERT INTO medical_questionnaire_submissions (booking_uid, submission_data) VALUES ('legacy{bare}', '{{}}')")
+    for count, statement in enumerate(harm, 1):
+        legacy.query(statement)
+        assert lost(legacy, writers.acknowledged) == count, statement
+
+
+def test_the_proof_judges_each_step_by_its_own_noise():
+    assert worst_step({"loud": (500, 520), "slow": (90, 20), "quick": (5, 4)}) == ("slow", (90, 20))

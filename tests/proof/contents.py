@@ -94,11 +94,18 @@ def some_use(database, count):
           FROM medical_questionnaire_submissions WHERE booking_uid LIKE 'many%%'""")
 
 
-def written(database, numbers):
-    """How many of the writes of LegacyWriters are not there, with all that belongs to them."""
-    numbers = list(numbers)  # which grow as long as they write
-    return len(numbers) - database.value("""
-        SELECT count(*) FROM unnest(%s::bigint[]) AS n
+def lost(database, writes):
+    """
+    How many of LegacyWriters.acknowledged are not there as acknowledged, with all that belongs to them: their
+    submission holds what was said, and none is there where none was written.
+    """
+    writes = dict(writes)  # which grow as long as they write
+    return len(writes) - database.value("""
+        SELECT count(*) FROM unnest(%s::bigint[], %s::jsonb[]) AS w (n, submission)
           JOIN users AS u ON u.phone_number = '+1555' || n
           JOIN patient_profiles AS p ON p.user_id = u.id AND p.email = 'new' || n || '@example.com'
-          JOIN medical_backgrounds AS b ON b.patient_profile_id = p.id""", (numbers,))
+          JOIN medical_backgrounds AS b ON b.patient_profile_id = p.id
+          LEFT JOIN medical_questionnaire_submissions AS s ON s.booking_uid = 'legacy' || n
+         WHERE CASE WHEN w.submission IS NULL THEN s.id IS NULL
+                    ELSE (s.submission_data, s.patient_profile_id, s.status) = (w.submission, p.id, 'processed') END
+        """, (list(writes), list(writes.values())))

@@ -4,6 +4,7 @@ The figures are the server's own: it times every statement of the writers, and l
 for a lock longer than REPORTED_MS.
 """
 
+import contextlib
 import re
 import time
 
@@ -15,7 +16,7 @@ from intake_harness.legacy import LegacyWriters, load
 from intake_harness.schema import LATEST, use
 from intake_harness.waiting import eventually
 
-from .contents import LEGACY, Unchanged, some_use, written
+from .contents import LEGACY, Unchanged, lost, some_use
 from .ledger import Ledger, compare
 from .stage import DURABLE, OPTIONS, Stage
 
@@ -31,9 +32,11 @@ log_min_messages = error
 log_min_error_statement = panic
 """
 PATIENCE_S = 3600
-# Steps that only build or drop indexes, or wait for such a one first: nobody waits behind them, and an idle
-# transaction stops them.
-HINDER_NOBODY = ("003 down", "014 up", "014 down", "015 down")
+# Steps that find everything there, that only build or drop indexes, or that wait for such a one first: nobody waits
+# behind them, and an idle transaction stops them, if at all.
+HINDER_NOBODY = ("000 up", "003 down", "014 up", "014 down", "015 down")
+# Those that only make new tables, which nobody holds; up again, they restore what was parked.
+FIRST_HINDER_NOBODY = HINDER_NOBODY + ("004 up", "006 up", "007 up", "008 up", "011 up", "012 up")
 
 GAVE_WAY = "intake migrate ERROR:  canceling statement due to lock timeout"
 WAITED = re.compile(r"\] (legacy writer|intake (?!migrate)\w+) LOG:  process \d+ acquired (\w+) on (?:relation|tuple|transaction)"
@@ -72,22 +75,17 @@ class LegacyStage(Stage):
 class Walk:
     """Steps in one direction, each measured for itself."""
 
-    def __init__(self, stage, log, writers, noise_ms):
-        self._stage, self._log, self._writers, self._noise_ms = stage, log, writers, noise_ms
+    def __init__(self, stage, log, writers, hinder_nobody=HINDER_NOBODY):
+        self._stage, self._log, self._writers, self._hinder_nobody = stage, log, writers, hinder_nobody
         self.steps, self.lock_ms, self.held, self.gave_way, self.seconds = 0, 0.0, 0, 0, 0.0
-        self.statements = {}  # the longest of a writer, by step
+        self.statements = {}  # by step: the longest of a writer, and the noise meanwhile, in ms
 
-    def step(self, direction, to, meanwhile=None, hold_s=0.0):
-        """One run: `meanwhile(stage, direction, to)`, which breaks it off, or one that an idle transaction meets."""
+    def step(self, direction, to, hold_s, broken_off=None):
+        """One run that an idle transaction meets; `broken_off(stage, direction, to)` kills one before it."""
         self._writers.take()
         self._log.take()
         begun, written_from = time.monotonic(), self._wal()
-        gave_way = 0
-        if meanwhile is not None:
-            meanwhile(self._stage, direction, to)
-        elif hold_s == 0:
-            self._stage.command("migrate", direction, "--to", str(to), timeout=PATIENCE_S)
-        else:
+        with broken_off(self._stage, direction, to) if broken_off is not None else contextlib.nullcontext():
             gave_way = self._meet_idle(direction, to, hold_s)
         seconds = time.monotonic() - begun
         self._writers.wait_for_writes(1)
@@ -102,7 +100,7 @@ class Walk:
         An idle transaction holds every table for `hold_s`, and longer until the step gives way, if it is one of
         those that must. Returns how often it did.
         """
-        must = f"{to if direction == 'up' else to + 1:03} {direction}" not in HINDER_NOBODY
+        must = f"{to if direction == 'up' else to + 1:03} {direction}" not in self._hinder_nobody
         gave_way = 0
 
         def is_over():
@@ -133,29 +131,36 @@ class Walk:
         self.steps += 1
         self.seconds += seconds
         self.lock_ms = max(self.lock_ms, lock_ms)
-        self._noise_ms = max(self._noise_ms, noise_ms)
-        self.statements[name] = statement_ms
+        self.statements[name] = statement_ms, noise_ms
 
     def report(self, table, what):
         waited = f"{self.lock_ms:.0f} ms" if self.lock_ms > 0 else f"less than {REPORTED_MS} ms"
         table.add(f"{what}, {self.steps} steps: the longest wait of a writer for a lock", waited,
                   f"{PROMISED_MS} ms", self.lock_ms <= PROMISED_MS)
-        name, longest_ms = max(self.statements.items(), key=lambda item: item[1])
-        table.add(f"  the longest statement of a writer ({name}), and without a step or on a table that no step touches",
-                  f"{longest_ms:.0f} / {self._noise_ms:.0f} ms", f"at most {PROMISED_MS} ms more",
-                  longest_ms <= self._noise_ms + PROMISED_MS)
-        if self.held:
-            table.add("  of the steps that hinder writers, those that gave way to an idle transaction, and finished after it",
-                      f"{self.gave_way} of {self.held}", "all", self.gave_way == self.held)
+        name, (statement_ms, noise_ms) = worst_step(self.statements)
+        table.add(f"  the worst step's ({name}) longest statement of a writer, and then on a table that no step touches",
+                  f"{statement_ms:.0f} / {noise_ms:.0f} ms", f"at most {PROMISED_MS} ms more",
+                  statement_ms <= noise_ms + PROMISED_MS)
+        longest_ms = max(statement_ms for statement_ms, _ in self.statements.values())
+        table.add("  the longest statement of a writer in any step, whatever the machine did", f"{longest_ms:.0f} ms",
+                  "as the machine is", True)
+        table.add("  steps that hinder writers, and gave way to an idle transaction and finished after it",
+                  f"{self.gave_way} of {self.held}", "all", self.gave_way == self.held)
         table.add("  duration", f"{self.seconds:.0f} s", "as long as it takes", True)
 
 
+def worst_step(statements):
+    """That whose longest statement exceeds its own noise by the most."""
+    return max(statements.items(), key=lambda item: item[1][0] - item[1][1])
+
+
 class BreakOff:
-    """Kills runs in their middle, and notes what they left; to be called where a step is to begin."""
+    """Contexts that kill a run in its middle, and note what it left and what the run within did about it."""
 
     def __init__(self, table):
         self._table = table
 
+    @contextlib.contextmanager
     def index_build(self, stage, direction, to):
         with stage.database.connect() as old, old.transaction():
             old.execute("DECLARE c CURSOR FOR SELECT FROM messages")  # an old snapshot
@@ -164,23 +169,24 @@ class BreakOff:
             migrating.waiting_index_build(stage.database, PATIENCE_S)
             migrating.break_off(stage.database, process)
         left = migrating.invalid_indexes(stage.database)
-        stage.command("migrate", direction, "--to", str(to), timeout=PATIENCE_S)
+        yield
         after = migrating.invalid_indexes(stage.database)
         self._table.add("killed in a concurrent index: invalid ones left, and after the next run",
                         f"{len(left)} / {len(after)}", "none after it", len(left) > 0 and not after)
 
     def pages(self, count, total):
         """SQL: how many rows have been done while it is at work, and how many when it has ended."""
-        def meanwhile(stage, direction, to):
+        @contextlib.contextmanager
+        def broken_off(stage, direction, to):
             process = migrating.start_migrate(stage.binary, stage.database, direction, "--to", str(to))
             eventually(lambda: so_far(stage.database, count) > 0, PATIENCE_S, "some pages")
             migrating.break_off(stage.database, process)
             done = so_far(stage.database, count)
-            stage.command("migrate", direction, "--to", str(to), timeout=PATIENCE_S)
+            yield
             rows = so_far(stage.database, total)
             self._table.add(f"killed while it works in pages ({direction} to {to:03}): rows done by then, and by the next run",
                             f"{done} / {rows}", "all by the next run", 0 < done < rows)
-        return meanwhile
+        return broken_off
 
 
 def so_far(database, count):
@@ -197,7 +203,7 @@ def prove(binary, table, short, patients=None):
     with LegacyStage(binary, rows) as stage:
         log = ServerLog(stage.cluster)
         legacy = Unchanged(stage.database, LEGACY)
-        with LegacyWriters(stage.database, 4, pause_s=0.05) as writers:
+        with LegacyWriters(stage.database, 4, pause_s=0.05, control_pause_s=0.005) as writers:
             prove_walks(stage, table, log, writers, legacy, hold_s, 2 if short else 10)
         log.close()
 
@@ -207,16 +213,16 @@ def baseline_noise(writers, seconds):
     time.sleep(seconds)
     statement_ms, noise_ms = writers.take()
     print(f"    no step: longest statement {statement_ms:.0f} ms, noise {noise_ms:.0f} ms", flush=True)
-    return statement_ms
 
 
 def prove_walks(stage, table, log, writers, legacy, hold_s, baseline_s):
-    noise_ms = baseline_noise(writers, baseline_s)
+    baseline_noise(writers, baseline_s)
     breaks = BreakOff(table)
     emails = "count(*) FROM users WHERE email IS NOT NULL"
-    up = Walk(stage, log, writers, noise_ms)
+    up = Walk(stage, log, writers, FIRST_HINDER_NOBODY)
+    kills = {1: breaks.index_build, 2: breaks.pages(emails, emails)}
     for to in range(LATEST + 1):
-        up.step("up", to, {1: breaks.index_build, 2: breaks.pages(emails, emails)}.get(to))
+        up.step("up", to, hold_s, kills.get(to))
         if to == 1:
             stage.database.query("GRANT SELECT, INSERT, UPDATE ON medical_questionnaire_submissions TO legacy")
     up.report(table, f"up, {stage.rows:,} legacy patients")
@@ -228,16 +234,16 @@ def prove_walks(stage, table, log, writers, legacy, hold_s, baseline_s):
     book = Ledger([daemon.port], clients=2, patience_s=PATIENCE_S).start()
     book.wait_for_more(20)
 
-    down = Walk(stage, log, writers, noise_ms)
+    down = Walk(stage, log, writers)
     parked = "count(*) FROM intake_archive.users_002"
     for to in range(LATEST - 1, -1, -1):
-        down.step("down", to, {1: breaks.pages(parked + "_unfinished", parked)}.get(to), hold_s)
+        down.step("down", to, hold_s, {1: breaks.pages(parked + "_unfinished", parked)}.get(to))
     down.report(table, "down, with the daemon at work")
     legacy.compare(table, "  values of the legacy columns that changed")
 
-    again = Walk(stage, log, writers, noise_ms)
+    again = Walk(stage, log, writers)
     for to in range(1, LATEST + 1):
-        again.step("up", to, None, hold_s)
+        again.step("up", to, hold_s)
     again.report(table, "up again, with the daemon at work")
     book.wait_for_more(20)
     book.stop()
@@ -257,8 +263,11 @@ def begin_use(stage):
 
 
 def prove_what_was_written_meanwhile(stage, table, writers, book):
-    lost = written(stage.database, writers.numbers)
-    table.add("written by the others meanwhile, and missing", f"{len(writers.numbers)} / {lost}", "0 missing", lost == 0)
+    acknowledged = dict(writers.acknowledged)
+    submissions = sum(submission is not None for submission in acknowledged.values())
+    missing = lost(stage.database, acknowledged)
+    table.add("written by the others meanwhile, of them with a submission, and missing or other than written",
+              f"{len(acknowledged)} / {submissions} / {missing}", "0 missing", missing == 0 < submissions)
     wrong = compare(book, stage.database, alone=False)
     table.add("acknowledged by the daemon meanwhile, and missing, doubled or wrong",
               f"{book.acknowledged()} / {len(wrong)}", "0 wrong", not wrong)
