@@ -234,6 +234,10 @@ static enum status finish_statement(struct connection *connection, int64_t deadl
             }
         }
     }
+    if (status == STATUS_OK && last == NULL) { /* what libpq says when its own memory is out */
+        connection_reset(connection);
+        return err_set(err, STATUS_UNKNOWN, "PostgreSQL's answer was not read");
+    }
     if (status == STATUS_OK && connection->warned) {
         return err_set(err, STATUS_UNKNOWN, "PostgreSQL warned about the commit");
     }
