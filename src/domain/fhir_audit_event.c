@@ -84,8 +84,10 @@ static void print_who(const struct audit_line *line, struct strbuf *out)
 static void print_detail(struct view detail, struct strbuf *out)
 {
     json_auto_t *members = NULL;
-    if (detail.data == NULL || json_parse(detail.data, detail.len, &members, NULL) != STATUS_OK ||
-        json_object_size(members) == 0) {
+    const enum status status =
+        detail.data == NULL ? STATUS_OK : json_parse(detail.data, detail.len, &members, NULL);
+    out->failed = out->failed || status == STATUS_NO_MEMORY;
+    if (status != STATUS_OK || json_object_size(members) == 0) {
         return;
     }
     const char *separator = ",\"detail\":[{\"type\":";

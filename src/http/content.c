@@ -12,14 +12,17 @@ void reply_content(struct request *request, const struct content *content)
     const struct view chosen = packed ? content->gzip : content->plain;
     struct strbuf tag = {0};
     strbuf_printf(&tag, "\"%s%s\"", content->digest, packed ? "-gzip" : "");
+    if (tag.failed) {
+        const struct err err = {.status = STATUS_NO_MEMORY, .message = "no memory for an ETag"};
+        reply_failure(request, &err);
+        strbuf_finish(&tag);
+        return;
+    }
     request->reply.cacheable = true;
     reply_header(request, "Cache-Control", "%s", content->cache_control);
     reply_header(request, "Vary", "Accept-Encoding");
-    if (!tag.failed) {
-        reply_header(request, "ETag", "%s", tag.data);
-    }
-    if (!tag.failed &&
-        etag_list_has(request_header(request, "If-None-Match"), tag.data, ETAG_WEAK)) {
+    reply_header(request, "ETag", "%s", tag.data);
+    if (etag_list_has(request_header(request, "If-None-Match"), tag.data, ETAG_WEAK)) {
         reply_empty(request, 304);
     } else {
         if (packed) {

@@ -143,9 +143,11 @@ void reply_header(struct request *request, const char *name, const char *format,
     char *value;
     const int len = vasprintf(&value, format, arguments);
     va_end(arguments);
-    if (len >= 0) {
-        reply->headers[reply->headers_count++] = (struct reply_header){name, value};
+    if (len < 0) { /* a packed body without Content-Encoding would be no body at all */
+        reply->incomplete = true;
+        return;
     }
+    reply->headers[reply->headers_count++] = (struct reply_header){name, value};
 }
 
 /* Whether the request is for the FHIR interface, of which every answer is a resource; also before
@@ -275,6 +277,9 @@ static size_t collect_headers(const struct request *request,
 enum MHD_Result reply_queue(struct request *request)
 {
     struct reply *reply = &request->reply;
+    if (reply->incomplete) {
+        return MHD_NO;
+    }
     /* NOLINTBEGIN(performance-no-int-to-ptr): libmicrohttpd takes no const, and only reads it */
     struct MHD_Response *response =
         reply->stream != NULL ? stream_response(request)

@@ -100,7 +100,7 @@ bool request_reply_now(struct request *request)
     }
     struct strbuf text = {0};
     reply_print(request, &text);
-    if (!text.failed) {
+    if (!text.failed && !request->reply.incomplete) {
         const ssize_t sent =
             send(request->deadline->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
         (void)sent; /* a client that does not read gets the end of the connection alone */

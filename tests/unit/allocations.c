@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pcre2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -64,6 +65,7 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
 void *__real_reallocarray(void *memory, size_t count, size_t size);
 char *__real_strdup(const char *text);
+int __real_vasprintf(char **text, const char *format, va_list arguments);
 void __real_free(void *memory);
 int __real_scandir64(const char *directory, struct dirent ***entries,
                      int (*filter)(const struct dirent *),
@@ -80,6 +82,7 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_reallocarray(void *memory, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
+int __wrap_vasprintf(char **text, const char *format, va_list arguments);
 void __wrap_free(void *memory);
 int __wrap_scandir64(const char *directory, struct dirent ***entries,
                      int (*filter)(const struct dirent *),
@@ -122,6 +125,13 @@ void *__wrap_reallocarray(void *memory, size_t count, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return is_refused() ? NULL : kept(__real_strdup(text));
+}
+
+int __wrap_vasprintf(char **text, const char *format, va_list arguments)
+{
+    const int len = is_refused() ? -1 : __real_vasprintf(text, format, arguments);
+    live += len >= 0;
+    return len;
 }
 
 void __wrap_free(void *memory)

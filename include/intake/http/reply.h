@@ -35,7 +35,8 @@ struct reply {
     } headers[REPLY_HEADERS_MAX];
     size_t headers_count;
     bool cacheable;
-    bool close; /* the connection ends with this reply */
+    bool incomplete; /* memory was out for a header: it is not sent, and the connection ends */
+    bool close;      /* the connection ends with this reply */
 };
 
 /* Frees what the reply holds. */
