@@ -19,10 +19,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from intake_harness.daemon import Intake, run_command  # noqa: E402
 from intake_harness.waiting import eventually  # noqa: E402
 from ha.machines import RECOMMENDED_TIMES, TIMES, Site, fetch  # noqa: E402
+from proof.faults import READY_WITHIN_S, seconds_until_serving  # noqa: E402
 from proof.ledger import Ledger, compare  # noqa: E402
-from proof.stage import Table, default_binary, is_ready, seconds_until  # noqa: E402
+from proof.stage import Table, default_binary  # noqa: E402
 
-READY_WITHIN_S = 2.0
 CLIENTS = 4
 OPTIONS = {"http.trusted_proxies": "127.0.0.1", "worker.poll_ms": 500, "worker.lease_ms": 5000, "log.level": "info"}
 
@@ -47,69 +47,63 @@ class Watch:
             connection.close()
 
 
-def seconds_until_ready(daemons):
-    begun = time.monotonic()
-    for daemon in daemons:
-        seconds_until(lambda d=daemon: is_ready(d), 20)
-    return time.monotonic() - begun
-
-
-def kill_primary(site, daemons):
+def kill_primary(site):
     leader = site.leader()
     watch = Watch([machine for machine in site.machines if machine is not leader])
     leader.kill()
     watch.wait()
-    yield seconds_until_ready(daemons)
+    yield True
     leader.start()
 
 
-def switch_over(site, daemons):
+def switch_over(site):
     leader, (candidate, _) = site.leader(), site.standbys()
     watch = Watch([candidate])
     status, _ = fetch(leader.rest_port, "/switchover", {"leader": leader.name, "candidate": candidate.name}, 60)
     watch.wait()
-    yield seconds_until_ready(daemons)
+    yield True
     assert status == 200, f"the switchover was answered {status}"
 
 
-def freeze_leader(site, daemons):
+def freeze_leader(site):
     """For longer than its leadership lasts; it returns as one that does not know what happened."""
     leader = site.leader()
     watch = Watch([machine for machine in site.machines if machine is not leader])
     leader.signal(signal.SIGSTOP)
     watch.wait()
-    yield seconds_until_ready(daemons)
+    yield True
     leader.signal(signal.SIGCONT)
 
 
-def hang_patroni(site, daemons):
+def hang_patroni(site):
     """The primary's PostgreSQL goes on, and does not know that another one is the primary now."""
     leader = site.leader()
     watch = Watch([machine for machine in site.machines if machine is not leader])
     leader.process.send_signal(signal.SIGSTOP)
     watch.wait()
-    yield seconds_until_ready(daemons)
+    yield True
     leader.process.send_signal(signal.SIGCONT)
 
 
-def cut_synchronous(site, daemons):
+def cut_synchronous(site):
     """The standby that commits wait for, silent and not gone, as behind a broken network."""
     synchronous, _ = site.standbys()
     synchronous.signal(signal.SIGSTOP)
     eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
-    yield None
+    yield False
     synchronous.signal(signal.SIGCONT)
 
 
-def kill_synchronous(site, daemons):
+def kill_synchronous(site):
     synchronous, _ = site.standbys()
     synchronous.kill()
     eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
-    yield None
+    yield False
     synchronous.start()
 
 
-# name: (what it is in the table, the fault: a generator that yields once, while the fault lasts)
+# name: (what it is in the table, the fault: a generator that yields once, while the
+# fault lasts: whether there is a new primary, to be ready for)
 FAULTS = {
     "kill": ("kill -9 of the primary's PostgreSQL and Patroni", kill_primary),
     "switchover": ("switchover", switch_over),
@@ -127,8 +121,8 @@ def inject_once(site, daemons, inject):
     try:
         book.wait_for_more(50)
         book.longest_silence()
-        fault = inject(site, daemons)
-        ready = next(fault)
+        fault = inject(site)
+        ready = seconds_until_serving(book, daemons) if next(fault) else None
         book.wait_for_more(20)
         next(fault, None)
         site.wait_healthy()

@@ -11,8 +11,9 @@ from intake_harness.daemon import run_command
 from intake_harness.links import OPTIONS as LINKS
 from intake_harness.links import link_header
 
+from .faults import prove_resources, report_processing, wait_processed, warm_up
 from .ledger import Ledger, compare
-from .stage import OPTIONS, Stage, seconds_until
+from .stage import OPTIONS, Stage
 
 LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"  # of Debian's package libfaketime
 HOUR, DAY, YEAR = 3600, 86400, 31556952
@@ -74,7 +75,9 @@ def prove(binary, table, short):
         daemon = stage.prepare({**OPTIONS, **LINKS}).start(clock.environment)
         began = stage.database.value("SELECT now()")
         session, link = open_session(stage, daemon), link_header("clock", expires=int(time.time()) + HOUR)
-        book = Ledger([daemon.port]).start()
+        book = Ledger([daemon.port])
+        before = warm_up(stage, book, [daemon])
+        book.start()
         odd = []
         for name, seconds in JUMPS * rounds:
             offset = clock.jump(seconds)
@@ -88,12 +91,13 @@ def prove(binary, table, short):
                 odd.append(f"{name}: the session ended")
         book.stop()
         report(table, stage, book, began, len(JUMPS) * rounds, odd)
+        prove_resources(table, [daemon], before)
         daemon.stop()
 
 
 def report(table, stage, book, began, jumps, odd):
     count = "SELECT count(*) FROM medical_questionnaire_submissions WHERE "
-    unprocessed = seconds_until(lambda: stage.database.value(count + "status = 'submitted'") == 0, 60)
+    wait_processed(stage)
     wrong = compare(book, stage.database)
     for line in wrong[:5] + odd[:5]:
         print(f"    {line}")
@@ -105,4 +109,4 @@ def report(table, stage, book, began, jumps, odd):
     table.add("  processed twice, or given up", str(again), "0", again == 0)
     table.add("  stored under another time than the database's", str(elsewhere), "0", elsewhere == 0)
     table.add("  sessions and links that ended or lived on wrongly", str(len(odd)), "0", not odd)
-    table.add("  the last processed after", f"{unprocessed:.1f} s", "60 s", unprocessed < 60)
+    report_processing(table, stage)

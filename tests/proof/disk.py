@@ -9,11 +9,10 @@ import time
 
 import psycopg
 
+from .faults import READY_WITHIN_S, prove_resources, report_processing, seconds_until_serving, wait_processed, warm_up
 from .ledger import Ledger, compare
-from .stage import OPTIONS, Stage, is_ready, seconds_until
+from .stage import OPTIONS, Stage, seconds_until
 
-READY_WITHIN_S = 2.0
-PROCESSED_WITHIN_S = 60.0
 # A disk that stays full for longer than as many leases would use the attempts up.
 LEASE_MS, ATTEMPTS = 1000, 3
 
@@ -121,7 +120,9 @@ def prove_full(table, binary, what, move, exhaust, hold_s):
         with Stage(binary) as stage:
             move(stage, disk)
             daemon = stage.start({"worker.lease_ms": LEASE_MS, "worker.attempts_max": ATTEMPTS})[0]
-            book = Ledger([daemon.port]).start()
+            book = Ledger([daemon.port])
+            before = warm_up(stage, book, [daemon])
+            book.start()
             book.wait_for_more(100)
             disk.fill()
             exhaust(stage)
@@ -130,17 +131,17 @@ def prove_full(table, binary, what, move, exhaust, hold_s):
             disk.stay_full(hold_s)
             disk.free()
             start_again(stage)
-            ready = seconds_until(lambda: is_ready(daemon), 30)
+            ready = seconds_until_serving(book, [daemon])
             book.wait_for_more(200)
             book.stop()
             report(table, what, stage, book, hold_s, ready)
+            prove_resources(table, [daemon], before)
     finally:
         disk.close()
 
 
 def report(table, what, stage, book, hold_s, ready):
-    unprocessed = seconds_until(lambda: stage.database.value(
-        "SELECT count(*) FROM medical_questionnaire_submissions WHERE status = 'submitted'") == 0, 2 * PROCESSED_WITHIN_S)
+    wait_processed(stage)
     failed = stage.database.value("SELECT count(*) FROM medical_questionnaire_submissions WHERE status = 'failed'")
     wrong = compare(book, stage.database)
     for line in wrong[:5]:
@@ -149,8 +150,7 @@ def report(table, what, stage, book, hold_s, ready):
               f"{len(wrong)} missing, doubled or wrong", "0", not wrong)
     table.add("  given up because of it", str(failed), "0", failed == 0)
     table.add("  ready after PostgreSQL", f"{ready:.2f} s", f"{READY_WITHIN_S:.0f} s", ready < READY_WITHIN_S)
-    table.add("  the last processed after", f"{unprocessed:.1f} s", f"{PROCESSED_WITHIN_S:.0f} s",
-              unprocessed < PROCESSED_WITHIN_S)
+    report_processing(table, stage)
 
 
 def prove_log(table, binary):

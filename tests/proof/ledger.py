@@ -5,6 +5,7 @@ every acknowledgement is known beforehand: one that is missing or doubled shows 
 """
 
 import collections
+import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -61,9 +62,12 @@ class Ledger:
         self._last_at, self._longest = time.monotonic(), 0.0  # of the acknowledgements
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._changed = threading.Condition(self._lock)
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+        self._clients, self._threads = clients, []
 
     def start(self):
+        """Also again, after stop()."""
+        self._stop.clear()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(self._clients)]
         for thread in self._threads:
             thread.start()
         return self
@@ -83,6 +87,13 @@ class Ledger:
         with self._lock:
             longest, self._longest = self._longest, 0.0
         return longest
+
+    def acknowledge_at(self, ports):
+        """Returns when each of them has acknowledged a submission that was sent after this was called."""
+        with concurrent.futures.ThreadPoolExecutor(len(ports)) as pool:
+            for connection in pool.map(lambda port: self._post_until_acknowledged(None, self._new_booking(), [port]), ports):
+                if connection is not None:
+                    connection.close()
 
     def wait_for_more(self, count, timeout=60):
         with self._changed:
@@ -110,7 +121,7 @@ class Ledger:
         while not self._stop.is_set():
             booking = self._new_booking()
             for _ in range(random.choice((1, 1, 1, 2, 3))):
-                connection = self._post_until_acknowledged(connection, booking)
+                connection = self._post_until_acknowledged(connection, booking, self.ports)
                 if booking.pending is not None:
                     return
                 # What was abandoned may be read after what follows it, like any second writer's post.
@@ -119,7 +130,7 @@ class Ledger:
         if connection is not None:
             connection.close()
 
-    def _post_until_acknowledged(self, connection, booking):
+    def _post_until_acknowledged(self, connection, booking, ports):
         body = booking.body()
         booking.pending = content_hash(body)
         data = json.dumps(body).encode()
@@ -127,7 +138,7 @@ class Ledger:
         while time.monotonic() < give_up_at:
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", random.choice(self.ports), timeout=20)
+                    connection = http.client.HTTPConnection("127.0.0.1", random.choice(ports), timeout=20)
                 if random.random() < self.cut_share:
                     self._cut(connection, booking, data)
                 connection.request("POST", "/v1/submissions", data, {"Content-Type": "application/json"})

@@ -12,7 +12,10 @@ NAME = ".s.PGSQL.5432"
 
 
 class Proxy:
-    """`conninfo(text)` goes through it; cut(), stall() and heal() say what it does to connections."""
+    """
+    `conninfo(text)` goes through it; cut(), cut_reply(), stall() and heal() say what it does to connections.
+    `cuts` and `lost_replies` count what came of it.
+    """
 
     def __init__(self, server_directory):
         self.directory = tempfile.mkdtemp(prefix="intake-px-", dir="/tmp")
@@ -28,7 +31,9 @@ class Proxy:
         self._flowing.set()
         self.delay_s = 0.0
         self.deaf = False  # connections are made and statements prepared, and none is run
-        self.cuts = 0
+        self._wanted = None  # the beginning of a statement's name: the reply to the next one is withheld
+        self._unanswered = set()  # of the pairs: those whose next reply is
+        self.cuts = self.lost_replies = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def conninfo(self, text):
@@ -38,6 +43,11 @@ class Proxy:
         """Ends every connection once so many more bytes have passed, most likely within a message."""
         with self._lock:
             self._budget = after_bytes
+
+    def cut_reply(self, statement):
+        """Ends the connection of the next such statement once it was committed, and before that is told."""
+        with self._lock:
+            self._wanted = b"\0" + statement.encode()
 
     def stall(self):
         """Connections stay open and nothing passes."""
@@ -81,12 +91,28 @@ class Proxy:
                 self.cuts += 1
             return allowed
 
+    def _withholds(self, piece, pair, from_client):
+        """Whether it ends the reply that nobody is to get: ReadyForQuery, outside of a transaction."""
+        with self._lock:
+            if from_client:
+                if self._wanted is not None and piece.startswith(b"B") and self._wanted in piece[:80]:
+                    self._wanted = None
+                    self._unanswered.add(pair)
+                return False
+            if pair not in self._unanswered or not piece.endswith(b"Z\0\0\0\5I"):
+                return False
+            self._unanswered.remove(pair)
+            self.lost_replies += 1
+            return True
+
     def _pump(self, source, sink, pair):
         try:
             while piece := source.recv(random.choice((512, 8192, 65536))):
                 self._flowing.wait()
                 if self.deaf and source is pair[0] and piece.startswith(b"B"):
                     continue
+                if self._withholds(piece, pair, source is pair[0]):
+                    break
                 if self.delay_s:
                     time.sleep(self.delay_s)
                 allowed = self._passes(len(piece))
@@ -102,6 +128,7 @@ class Proxy:
             if pair not in self._pairs:
                 return
             self._pairs.remove(pair)
+            self._unanswered.discard(pair)
         for end in pair:
             try:
                 end.shutdown(socket.SHUT_RDWR)
