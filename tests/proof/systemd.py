@@ -16,7 +16,7 @@ from intake_harness.waiting import eventually
 
 from .booted import ELSEWHERE, Booted, CannotBoot, own_network
 from .ledger import Ledger, compare
-from .stage import Stage, seconds_until
+from .stage import Stage
 
 PORT = 8080  # the units' own
 CONFIG = "/etc/intake/intake.conf"
