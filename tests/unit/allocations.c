@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "cmocka_all.h"
+
 /* A test has one thread. */
 static size_t counted;
 static size_t failing_number;
@@ -30,9 +32,10 @@ size_t allocations_end(void)
     return counted;
 }
 
-size_t allocations_refused(void)
+void allocations_assert_refused(size_t more_than)
 {
-    return refused_in_all;
+    print_message("%zu allocations were refused\n", refused_in_all);
+    assert_true(refused_in_all > more_than);
 }
 
 size_t allocations_live(void)

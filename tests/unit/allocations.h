@@ -27,8 +27,8 @@ void allocations_begin(size_t failing, bool lasting);
 size_t allocations_end(void);
 /* What was allocated and not freed yet. */
 size_t allocations_live(void);
-/* How many were refused so far. */
-size_t allocations_refused(void);
+/* Fails unless more than that were refused: else the linker put other functions in place. */
+void allocations_assert_refused(size_t more_than);
 
 /* What the operations work on; each uses what it needs. Made while there is memory. */
 struct subject {

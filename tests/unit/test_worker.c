@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,7 +17,7 @@
 #include "intake/domain/submission.h"
 #include "intake/worker/worker.h"
 
-enum { SECOND_US = 1000 * 1000, BATCH = 4, PATIENCE_MS = 20 * 1000 };
+enum { SECOND_US = 1000 * 1000, BATCH = 4, PATIENCE_S = 20 };
 
 /* What the worker's surroundings say, and what it did. */
 static struct {
@@ -30,6 +31,10 @@ static struct {
     _Atomic long runs_of_first;
     _Atomic long runs_of_helpers;
 } world;
+
+/* Woken whenever something of the world moved. */
+static pthread_mutex_t moving = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 
 int64_t __wrap_clock_monotonic_us(void);
 struct connection *__wrap_connection_create(const struct connection_options *options);
@@ -79,10 +84,18 @@ enum status __wrap_draft_delete_expired(struct connection *connection, long limi
     return STATUS_OK;
 }
 
+static void say_moved(void)
+{
+    pthread_mutex_lock(&moving);
+    pthread_cond_broadcast(&moved);
+    pthread_mutex_unlock(&moving);
+}
+
 enum lane_load __wrap_lanes_load(struct lanes *lanes)
 {
     (void)lanes;
     atomic_fetch_add(&world.looks_at_load, 1);
+    say_moved();
     return (enum lane_load)atomic_load(&world.load);
 }
 
@@ -91,12 +104,6 @@ __wrap_submission_service_questionnaires(const struct submission_service *servic
 {
     (void)service;
     return NULL;
-}
-
-static void sleep_a_little(void)
-{
-    const struct timespec millisecond = {.tv_nsec = 1000 * 1000};
-    nanosleep(&millisecond, NULL);
 }
 
 enum status __wrap_processing_run(struct connection *connection,
@@ -121,9 +128,12 @@ enum status __wrap_processing_run(struct connection *connection,
         atomic_fetch_add(&world.clock_us, atomic_load(&world.run_takes_s) * SECOND_US);
         atomic_fetch_add(helps ? &world.runs_of_helpers : &world.runs_of_first, 1);
     }
+    say_moved();
+    pthread_mutex_lock(&moving);
     while (!helps && atomic_load(&world.holds_first)) {
-        sleep_a_little();
+        pthread_cond_wait(&moved, &moving);
     }
+    pthread_mutex_unlock(&moving);
     return STATUS_OK;
 }
 
@@ -154,6 +164,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     atomic_store(&world.holds_first, false);
+    say_moved();
     worker_destroy(fixture->worker);
     metrics_destroy(fixture->metrics);
     free(fixture);
@@ -176,17 +187,27 @@ static void pass_seconds(long seconds)
     atomic_fetch_add(&world.clock_us, seconds * SECOND_US);
 }
 
+static bool is_within(_Atomic long *count, long least, long most)
+{
+    const long now = atomic_load(count);
+    return now >= least && now <= most;
+}
+
 /* Waits until the count is in these bounds. */
 static void wait_for(_Atomic long *count, long least, long most)
 {
-    for (int ms = 0; ms < PATIENCE_MS; ms++) {
-        const long now = atomic_load(count);
-        if (now >= least && now <= most) {
-            return;
-        }
-        sleep_a_little();
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += PATIENCE_S;
+    int waited = 0;
+    pthread_mutex_lock(&moving);
+    while (!is_within(count, least, most) && waited == 0) {
+        waited = pthread_cond_timedwait(&moved, &moving, &end);
     }
-    fail_msg("%ld is not within %ld and %ld", atomic_load(count), least, most);
+    pthread_mutex_unlock(&moving);
+    if (!is_within(count, least, most)) {
+        fail_msg("%ld is not within %ld and %ld", atomic_load(count), least, most);
+    }
 }
 
 static void helpers_do_not_show_that_the_first_lives(void **state)
