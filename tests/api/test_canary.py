@@ -46,13 +46,13 @@ def in_every_field(canary, client, staff, form):
     plain = {name: canary.word for name in form.names}
     refused = 0
     for name in form.names:
-        for text in (canary.word * 1000, canary.word + "\0", [canary.word]):
-            answers = filled(form.template, {**plain, name: text})
+        for value in (canary.word * 1000, canary.word + "\0", [canary.word]):
+            answers = filled(form.template, {**plain, name: value})
             refused += canary.take(client.submit({**good, **answers})).status_code == 422
             canary.take(Drafts(client, f"{booking}-{name}").put({**good, **answers}))
-        for text in (f'"{canary.word * 1000}"', f'"{canary.word}\\u0000"', f'["{canary.word}"]'):
-            data = json.dumps(kept).replace(json.dumps(f"{canary.word} {name}"), text)
-            assert text in data
+        for value in (f'"{canary.word * 1000}"', f'"{canary.word}\\u0000"', f'["{canary.word}"]'):
+            data = json.dumps(kept).replace(json.dumps(f"{canary.word} {name}"), value)
+            assert value in data
             refused += canary.take(post(client, data.encode())).status_code >= 400
     assert refused >= 4 * len(form.names)  # not every field has a limit of its own
 

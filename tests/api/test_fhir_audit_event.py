@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from intake_harness.bodies import fresh_booking, minimal
+from intake_harness.bodies import minimal
 
 BOOKING_SYSTEM = "urn:intake:booking-uid"
 

@@ -25,7 +25,6 @@ struct worker_options {
     long yield_age_ms;
     struct lanes *lanes;                    /* asked for their load */
     struct submission_service *submissions; /* asked for the questionnaires */
-    struct metrics *metrics;                /* gets the worker's families */
 };
 
 /* Allocates and registers metrics; nothing runs yet, so that lanes can be given its wake-up. */
