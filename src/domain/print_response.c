@@ -200,9 +200,11 @@ static void print_head(const struct questionnaire *questionnaire, const json_t *
             "}]");
     }
     const json_t *booking = envelope(body, "booking_uid");
-    if (booking != NULL) {
-        print_json_member(
-            out, ",\"identifier\":{\"system\":\"" BOOKING_SYSTEM "\",\"value\":", booking, "}");
+    if (booking != NULL) { /* the booking's UID, which the white space around it is no part of */
+        const struct view uid = text_trim(json_string_value(booking), json_string_length(booking));
+        strbuf_puts(out, ",\"identifier\":{\"system\":\"" BOOKING_SYSTEM "\",\"value\":");
+        strbuf_json_string(out, uid.data, uid.len);
+        strbuf_putc(out, '}');
     }
     if (questionnaire->url[0] != '\0' || questionnaire->id[0] != '\0') {
         struct strbuf canonical = {0};

@@ -198,7 +198,7 @@ static void test_the_response_says_what_it_is(void **state)
         compile("[{\"linkId\":\"c\",\"text\":\"Which?\",\"type\":\"choice\",\"answerOption\":[{"
                 "\"valueCoding\":"
                 "{\"system\":\"urn:x\",\"code\":\"a\",\"display\":\"The first\"}}]}]");
-    static const char flat[] = "{\"booking_uid\":\"b1\",\"attendee_name\":\"Jo\",\"c\":\"a\"}";
+    static const char flat[] = "{\"booking_uid\":\" b1\\t\",\"attendee_name\":\"Jo\",\"c\":\"a\"}";
     static const char expected[] =
         "{\"resourceType\":\"QuestionnaireResponse\",\"id\":\"r1\",\"meta\":{\"versionId\":\"2\","
         "\"lastUpdated\":\"2026-01-02T03:04:05Z\"},\"contained\":[{\"resourceType\":\"Patient\","
