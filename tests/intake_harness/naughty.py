@@ -3,12 +3,14 @@
 import copy
 import csv
 import io
+import itertools
 import json
 import re
 import urllib.parse
 
 from .bodies import cases, fresh_booking, minimal
 from .client import RawConnection
+from .daemon import run_command
 from .fhir import found, post, response
 from .links import Drafts
 
@@ -116,19 +118,35 @@ def fhir_texts(items):
     return texts
 
 
-def undefused(cell):
-    """A cell of the export without the apostrophe that keeps spreadsheets from running it."""
-    if not cell.startswith("'"):
-        return cell
-    text = cell[1:].lstrip("'")
-    number = re.fullmatch(r"[-+]?[0-9][0-9.]*", text) and len(text.lstrip("+-")) <= 40
-    formula = text[:1] in ("\t", "\r", "\n") or text.strip(WHITE)[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20\u2212")
-    return cell[1:] if formula and text and not number else cell
+def defused(text):
+    """The text as the cell of a CSV: with an apostrophe in front where a spreadsheet would run it."""
+    bare = text.lstrip("'")
+    number = re.fullmatch(r"[-+]?[0-9][0-9.]*", bare) and len(bare.lstrip("+-")) <= 40
+    formula = bare.startswith(("\t", "\r", "\n")) or bare.strip(WHITE).startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20\u2212"))
+    return "'" + text if formula and not number else text
 
 
 def visible(texts):
     """Those that are answers."""
     return {name: text for name, text in texts.items() if text.strip(WHITE)}
+
+
+class Exports:
+    """Every submission to a questionnaire, by its booking, in each form of the export."""
+
+    def __init__(self, staff, questionnaire):
+        def read(form):
+            reply = staff.get("/v1/export", params={"format": form, "questionnaire": questionnaire})
+            assert reply.status_code == 200
+            return reply.content
+
+        def lines(form):
+            return [json.loads(line) for line in read(form).split(b"\n") if line]
+
+        rows = csv.DictReader(io.StringIO(read("csv").decode("utf-8-sig"), newline=""))
+        self.rows = {row["booking_uid"]: row for row in rows}
+        self.records = {line["booking_uid"]: line for line in lines("ndjson")}
+        self.responses = {line["identifier"]["value"]: line for line in lines("fhir")}
 
 
 class Crossing:
@@ -212,36 +230,38 @@ class Crossing:
 
     def read_exports(self):
         """All that was stored, in one export of each form."""
-        questionnaire = self.form.template.get("questionnaire", "hair-transplant")
-
-        def export(form):
-            reply = self.staff.get("/v1/export", params={"format": form, "questionnaire": questionnaire})
-            assert reply.status_code == 200
-            return reply.content
-
-        rows = {row["booking_uid"]: row for row in csv.DictReader(
-            io.StringIO(export("csv").decode("utf-8-sig"), newline=""))}
-        lines = [json.loads(line) for line in export("ndjson").split(b"\n") if line]
-        records = {line["booking_uid"]: line["answers"] for line in lines}
-        responses = {line["identifier"]["value"]: line["item"]
-                     for line in map(json.loads, filter(None, export("fhir").split(b"\n")))}
+        exports = Exports(self.staff, self.form.template.get("questionnaire", "hair-transplant"))
         for booking, texts in self.stored.items():
             shown = visible(texts)
-            self._note("CSV", shown, {name: undefused(rows[booking][name]) for name in texts})
-            self._note("NDJSON", shown, collected(self.form.template, records[booking]))
-            self._note("FHIR export", shown, fhir_texts(responses[booking]))
+            self._note("CSV", {name: defused(text) for name, text in shown.items()}, exports.rows[booking])
+            self._note("NDJSON", shown, collected(self.form.template, exports.records[booking]["answers"]))
+            self._note("FHIR export", shown, fhir_texts(exports.responses[booking]["item"]))
+        return self
+
+    def read_earlier(self):
+        """All that was stored, in the history, once another revision has replaced it."""
+        other = filled(self.form.template, dict.fromkeys(self.form.names, "another"))
+        for booking, texts in self.stored.items():
+            reply = self.client.submit(minimal(booking, **other))
+            revisions = self.staff.get(f"/v1/submissions/{booking}/history").json()["revisions"]
+            if (reply.status_code, [one["revision"] for one in revisions]) != (200, [2, 1]):
+                self.wrong.append(("another revision", booking, reply.status_code, reply.text))
+                continue
+            self._note("earlier", visible(texts), collected(self.form.template, revisions[1]["answers"]))
         return self
 
 
 class EnvelopeCrossing:
-    """Puts texts into the fields around the answers, and reads those back that were taken."""
+    """Puts texts into the fields around the answers, and reads those back that were taken in every way."""
 
     FIELDS = ("attendee_name", "attendee_email", "attendee_phone", "consent_version", "booking_uid", "questionnaire")
     CONTACT = {"attendee_name": "name", "attendee_email": "email", "attendee_phone": "phone"}
+    SHOWN = (*CONTACT, "consent_version")
 
     def __init__(self, intake, token):
+        self._intake = intake
         self.client, self.staff = intake.client(), intake.client(token)
-        self.taken, self.wrong, self.names = [], [], set()
+        self.taken, self.wrong, self.names, self._last = [], [], set(), {}
 
     def run(self, texts, every_field):
         count, stride = len(texts), len(texts) // len(self.FIELDS)
@@ -250,21 +270,34 @@ class EnvelopeCrossing:
             self._cross({field: texts[(first + number * step) % count] for number, field in enumerate(self.FIELDS)})
         return self
 
-    def _cross(self, texts):
-        good = minimal(consent_version="1", questionnaire="hair-transplant", attendee_phone="+905321234567")
-        body = {**good, **texts}
+    @staticmethod
+    def _good(booking):
+        return minimal(booking, consent_version="1", questionnaire="hair-transplant", attendee_phone="+905321234567")
+
+    def _submit(self, body, good):
+        """Posts it, and once more with what is good in place of what was refused; what was, or None when it is too large."""
         reply = self.client.submit(json.dumps(body).encode())
         if reply.status_code == 413 and len(json.dumps(body)) > BODY_MAX:
-            return
+            return None
         refused = {error["field"] for error in reply.json()["errors"]} if reply.status_code == 422 else set()
-        if ("attendee_name" in refused) != _is_no_name(texts["attendee_name"]):
-            self.wrong.append(("attendee_name", texts["attendee_name"], "refused" if refused else "taken"))
-        if "attendee_name" not in refused:
-            self.names.add(texts["attendee_name"])
+        if ("attendee_name" in refused) != _is_no_name(body["attendee_name"]):
+            self.wrong.append(("attendee_name", body["attendee_name"], "refused" if refused else "taken"))
         if refused:
             body.update((field, good[field]) for field in refused)
             reply = self.client.submit(json.dumps(body).encode())
-        self._took(body, reply)
+        if reply.status_code not in (200, 201):
+            self.wrong.append((body, reply.status_code, reply.text))
+        return refused
+
+    def _cross(self, texts):
+        good = self._good(fresh_booking())
+        body = {**good, **texts}
+        refused = self._submit(body, good)
+        if refused is None:
+            return
+        if "attendee_name" not in refused:
+            self.names.add(texts["attendee_name"])
+        self._took(body)
         self._cross_fhir(texts, {**body, "booking_uid": fresh_booking()}, refused)
 
     def _cross_fhir(self, texts, body, refused):
@@ -272,7 +305,10 @@ class EnvelopeCrossing:
         reply = post(self.client, self._as_response({**body, "attendee_name": texts["attendee_name"]}))
         if (reply.status_code == 422) != ("attendee_name" in refused):
             self.wrong.append(("FHIR", texts["attendee_name"], reply.status_code, reply.text))
-        self._took(body, post(self.client, self._as_response(body)))
+        reply = post(self.client, self._as_response(body))
+        if reply.status_code not in (200, 201):
+            self.wrong.append((body, reply.status_code, reply.text))
+        self._took(body)
 
     @staticmethod
     def _as_response(body):
@@ -284,24 +320,57 @@ class EnvelopeCrossing:
             del whole["extension"]
         return whole
 
-    def _took(self, body, reply):
-        if reply.status_code not in (200, 201):
-            self.wrong.append((body, reply.status_code, reply.text))
-            return
-        self.taken.append(body)
-        self._read(body)
-
-    def _read(self, body):
+    def _took(self, body):
         booking = body["booking_uid"].strip(WHITE)
-        record = self.staff.look_up(booking).json()
-        read = {field: record["contact"][name] for field, name in self.CONTACT.items()}
-        patient = found(self.staff, booking)["contained"][0]
+        self.taken.append(body)
+        self._last[booking] = body
+        self._note("look-up", body, self._of_record(self.staff.look_up(booking).json()))
+        self._note("FHIR", body, self._of_response(found(self.staff, booking)))
+
+    def _note(self, where, body, read, shape=str):
+        """`shape` makes of a text what is to be read there; of what is blank that may be nothing."""
+        for field in self.SHOWN:
+            blank = not body[field].strip(WHITE) and not read[field]
+            if read[field] != shape(body[field]) and not blank:
+                self.wrong.append((where, field, body[field], read[field]))
+
+    def _of_record(self, record):
+        return {**{field: record["contact"][name] for field, name in self.CONTACT.items()},
+                "consent_version": record["consent_version"]}
+
+    @staticmethod
+    def _of_response(whole):
+        patient = whole["contained"][0]
         telecom = {entry["system"]: entry["value"] for entry in patient.get("telecom", [])}
-        for field, value in {**read, "consent_version": record["consent_version"]}.items():
-            if value != body[field] and (value is not None or body[field].strip(WHITE)):
-                self.wrong.append((field, body[field], value))
-        if (patient["name"][0]["text"], telecom["email"]) != (body["attendee_name"], body["attendee_email"]):
-            self.wrong.append(("FHIR", body, patient))
+        consent = {entry["url"]: entry.get("valueString") for entry in whole.get("extension", [])}
+        return {"attendee_name": patient["name"][0]["text"], "attendee_email": telecom.get("email"),
+                "attendee_phone": telecom.get("phone"), "consent_version": consent.get(CONSENT)}
+
+    def read_exports(self):
+        """All that was taken, in one export of each form."""
+        exports = Exports(self.staff, "hair-transplant")
+        for booking, body in self._last.items():
+            self._note("CSV", body, exports.rows[defused(booking)], defused)
+            self._note("NDJSON", body, self._of_record(exports.records[booking]))
+            self._note("FHIR export", body, self._of_response(exports.responses[booking]))
+        return self
+
+    def read_earlier(self, texts):
+        """Each text in every field that takes it, all of them revisions of one booking, in the patient's archive."""
+        good = self._good(fresh_booking())
+        posted = []
+        for number, text in enumerate(texts):
+            body = {**good, **dict.fromkeys(self.SHOWN, text), "allergies": "yes", "allergies_details": f"{number}"}
+            if self._submit(body, good) is not None:
+                posted.append(body)
+        done = run_command(self._intake.binary, "patient", "export", good["booking_uid"],
+                           conninfo=self._intake.database.conninfo)
+        archive = json.loads(done.stdout)
+        (last,) = [row for row in archive["medical_questionnaire_submissions"] if row["booking_uid"] == good["booking_uid"]]
+        earlier = [row for row in archive["submission_revisions"] if row["submission_id"] == last["id"]]
+        kept = [row["submission_data"] for row in sorted([*earlier, last], key=lambda row: row["revision"])]
+        self.wrong += [("archive", one, other) for one, other in itertools.zip_longest(posted, kept) if one != other]
+        return self
 
 
 def _is_no_name(text):

@@ -88,7 +88,7 @@ def prove_slow(table, daemon, token, kind, count, seconds, judged):
               held >= count * 0.9 and cuts >= count and lasted <= limit and gone < 20)
     table.add("  resident MiB before, at most, after", f"{before[0]:.0f}, {most[0]:.0f}, {after[0]:.0f}",
               "at most 16 more after", after[0] - before[0] < 16)
-    table.add("  descriptors before, at most, after", f"{before[1]}, {most[1]}, {after[1]}", "the same or fewer",
+    table.add("  descriptors before, at most, after", f"{before[1]}, {most[1]}, {after[1]}", "at most 2 more",
               after[1] <= before[1] + 2)
 
 
@@ -98,12 +98,12 @@ def prove_texts(table, daemon, token, short):
         texts = texts[::10]
     for name, crossing in (("hair-transplant", Crossing(daemon, HAIR, token)),
                            ("pre-operative-history", Crossing(daemon, PRE_OPERATIVE, token))):
-        crossing.run(texts, every_field=True, with_drafts=not short).read_exports()
+        crossing.run(texts, every_field=True, with_drafts=not short).read_exports().read_earlier()
         kept = sum(len(one) for one in crossing.stored.values())
         table.add(f"{len(texts)} texts in {len(crossing.form.names)} fields of {name}, flat and FHIR",
                   f"{kept} kept, {len(crossing.refused)} refused by a rule, {len(crossing.wrong)} lost or altered", "0",
                   not crossing.wrong)
-    envelope = EnvelopeCrossing(daemon, token).run(texts, every_field=True)
+    envelope = EnvelopeCrossing(daemon, token).run(texts, every_field=True).read_exports().read_earlier(texts)
     table.add(f"{len(texts)} texts in {len(envelope.FIELDS)} fields of the envelope, flat and FHIR",
               f"{len(envelope.taken)} posts, {len(envelope.names)} names kept, {len(envelope.wrong)} lost or altered",
               "0; names: all that the rule allows", not envelope.wrong and len(envelope.names) > len(texts) / 2)
