@@ -3,7 +3,11 @@
 import json
 import os
 
+import pytest
+import requests
+
 from intake_harness.bodies import fresh_booking
+from intake_harness.canary import Refusal
 from intake_harness.client import RawConnection
 from intake_harness.fhir import code, found, hair, post, response, search, text
 from intake_harness.links import OPTIONS, Drafts, link_token
@@ -170,6 +174,47 @@ def test_what_the_database_says_about_a_row_is_kept_from_the_log(start_intake, d
     assert canary.told == [] and not canary.found_in(client.get("/metrics").text)
     intake.stop()
     assert "PostgreSQL 23514" in intake.log() and not canary.found_in(intake.log())
+
+
+def writers(canary, client, staff):
+    """What writes beside posts, with the table that it writes to; each of it has the canary in it."""
+    booking, other = canary.booking, f"{canary.booking}-other"
+    for name in ("Ayse", "Fatma"):
+        assert client.submit({**canary.body(booking), "attendee_name": f"{name} {canary.word}"}).status_code in (200, 201)
+        eventually(lambda: staff.look_up(booking).json()["status"] == "processed")
+    assert Drafts(client, booking).put(canary.body(booking)).status_code == 201
+    path = f"/v1/submissions/{booking}"
+    review = {"state": "has_issues", "comment": canary.word, "revision": 2}
+    decide = {"decision": "take", "revision": 2}
+    return (("submission_drafts", lambda: Drafts(client, other).put(canary.body(other))),
+            ("submission_drafts", lambda: Drafts(client, booking).put(canary.body(booking, age_range=canary.word), If_Match="*")),
+            ("submission_drafts", lambda: Drafts(client, booking).delete(If_Match="*")),
+            ("submission_reviews", lambda: staff.request("PUT", f"{path}/review", json=review)),
+            ("medical_questionnaire_submissions", lambda: staff.request("PUT", f"{path}/review", json=review)),
+            ("contradiction_resolutions", lambda: staff.request("PUT", f"{path}/contradictions/attendee_name", json=decide)),
+            ("patient_profiles", lambda: staff.request("PUT", f"{path}/contradictions/attendee_name", json=decide)),
+            ("audit_log", lambda: Drafts(client, booking).get()),
+            ("audit_log", lambda: staff.get(f"{path}/history", headers={"X-Intake-Reason": canary.word})),
+            ("audit_log", lambda: staff.get("/v1/events", headers={"X-Intake-Reason": canary.word})))
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_an_error_of_the_database_beside_posts_tells_nothing(start_intake, database, postgres, staff_token, canary, telling):
+    intake = start_intake(EAGER)
+    client, staff = intake.client(), intake.client(staff_token)
+    refused = writers(canary, client, staff)
+    refusal = Refusal(database, dict(refused), telling)
+    intake.restart()  # the database's settings are those of a connection's beginning
+    for table, write in refused:
+        refusal.of(table)
+        before = intake.log().count("P0001")
+        assert canary.take(write()).status_code >= 500, table
+        assert intake.log().count("P0001") > before, table
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):  # broken off, for it had begun
+        staff.get("/v1/export", headers={"X-Intake-Reason": canary.word})
+    assert canary.told == [] and not canary.found_in(client.get("/metrics").text)
+    assert not canary.found_in(intake.log())
+    assert telling or "refused-for-" in server_log(postgres) and not canary.found_in(server_log(postgres))
 
 
 def test_an_error_takes_no_parameter_into_the_log_of_the_database(start_intake, database, postgres, canary):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from intake_harness.bodies import fresh_booking
+from intake_harness.canary import Refusal
 from intake_harness.daemon import run_command
 from intake_harness.links import OPTIONS, Drafts
 from intake_harness.waiting import eventually
@@ -93,14 +94,19 @@ def test_a_database_that_goes_in_the_middle_is_told_and_nothing_else(run, person
         assert arguments == LIST or done.stdout == ""
 
 
-def test_a_database_that_tells_the_row_is_not_repeated(run, person, database):
-    database.query("""
-        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE row text := (SELECT string_agg(s::text, ' ')
-            FROM medical_questionnaire_submissions s); BEGIN RAISE EXCEPTION USING MESSAGE = row, DETAIL = row, HINT = row; END $$;
-        CREATE TRIGGER tell BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION tell()""")
-    for arguments in (EXPORT, ERASE, RETENTION):
-        done = run(arguments, person)
-        assert done.returncode == 2 and "PostgreSQL P0001" in done.stderr and done.stdout == ""
+@pytest.mark.parametrize("telling", [True, False])
+def test_an_error_of_the_database_is_told_without_the_row(run, person, database, canary, postgres, telling):
+    written = (("audit_log", (EXPORT, ERASE, RETENTION)),
+               *((table, (ERASE,)) for table in ("submission_drafts", "submission_revisions", "submission_reviews",
+                                                 "medical_backgrounds", "patient_profiles", "users")),
+               ("medical_questionnaire_submissions", (ERASE, RETENTION)))
+    refusal = Refusal(database, dict(written), telling)
+    for table, commands in written:
+        refusal.of(table)
+        for arguments in commands:
+            done = run(arguments, person)
+            assert done.returncode == 2 and "PostgreSQL P0001" in done.stderr and done.stdout == "", (table, arguments)
+    assert telling or "refused-for-" in server_log(postgres) and not canary.found_in(server_log(postgres))
 
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_else(run, person, directory):
