@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from intake_harness.daemon import ROOT, scrubbed_environment
-from proof import soak
+from proof import prove, soak
 from proof.ledger import Ledger, compare
 
 
@@ -61,3 +61,46 @@ def test_the_soak_notices_replies_that_are_lost_foreign_or_all_of_one_kind():
     assert soak.misfits(soak.outcome(said.format("400=3 404=3 422=4 503=2"))[1])[0] == 2
     assert soak.misfits({401: 100}) == (100, list(soak.SHARES))
     assert soak.outcome("Requests/sec: 1.0\nStatuses: 200=1\n")[2] == 0
+
+
+def breaks_off(binary, table, short):
+    table.add("half of it", "done", "all", None)
+    raise AssertionError("a|b\nc")
+
+
+def says_nothing(binary, table, short):
+    pass
+
+
+def ends_the_process(binary, table, short):
+    sys.exit("not ready")
+
+
+FAKES = {"kept": lambda binary, table, short: table.add("a", "1", "1", True),
+         "missed": lambda binary, table, short: table.add("a", "2", "1", False),
+         "told": lambda binary, table, short: table.add("a", "3", "as it is", None),
+         "skipped": lambda binary, table, short: table.skip("a", "no disk", "with one"),
+         "broken": breaks_off, "silent": says_nothing, "ending": ends_the_process}
+
+
+def run_fakes(monkeypatch, capsys, *names):
+    monkeypatch.setattr(prove, "PROOFS", FAKES)
+    monkeypatch.setattr(sys, "argv", ["prove", *names])
+    with pytest.raises(SystemExit) as end:
+        prove.main()
+    table = capsys.readouterr().out.split("\n\n")[-2].splitlines()
+    return end.value.code, [tuple(cell.strip() for cell in line.split(" | ")) for line in table[2:]]
+
+
+def test_every_proof_has_its_figures_and_verdicts_in_one_table(monkeypatch, capsys):
+    code, rows = run_fakes(monkeypatch, capsys)
+    assert code == 1
+    assert [(row[0].strip("| "), row[-1].strip("| ")) for row in rows] == [
+        ("kept", "kept"), ("missed", "MISSED"), ("told", "not judged"), ("skipped", "NOT DONE"), ("broken", "not judged"),
+        ("broken", "MISSED"), ("silent", "MISSED"), ("ending", "MISSED")]
+    assert all(len(row) == 5 and all(row) for row in rows)
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_what_is_missed_or_broken_off_alone_makes_it_fail(monkeypatch, capsys, name):
+    assert run_fakes(monkeypatch, capsys, name)[0] == (1 if name in ("missed", "broken", "silent", "ending") else 0)

@@ -195,6 +195,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     table = Table()
+    table.begin("fail-over")
     try:
         prove(os.path.abspath(arguments.intake), table, arguments.faults or list(FAULTS),
               1 if arguments.short else FULL_TIMES, RECOMMENDED_TIMES if arguments.recommended_times else TIMES)

@@ -235,11 +235,13 @@ def clients_of(daemon):
 
 def prove_resources(table, daemons, before):
     """Back to where they were at rest, before the fault."""
+    after = []
+
     def settled():
-        return all(resources(daemon)[1] <= start[1] + MORE_DESCRIPTORS for daemon, start in zip(daemons, before))
+        after[:] = [resources(daemon) for daemon in daemons]
+        return all(now[1] <= start[1] + MORE_DESCRIPTORS for now, start in zip(after, before))
 
     idle = seconds_until(settled, 20)
-    after = [resources(daemon) for daemon in daemons]
     table.add("  descriptors, before and after", ", ".join(f"{b[1]} / {a[1]}" for b, a in zip(before, after)),
               f"at most {MORE_DESCRIPTORS} more", idle < 20)
     table.add("  resident MiB, before and after", ", ".join(f"{b[0]:.0f} / {a[0]:.0f}" for b, a in zip(before, after)),

@@ -143,10 +143,10 @@ class Walk:
                   statement_ms <= noise_ms + PROMISED_MS)
         longest_ms = max(statement_ms for statement_ms, _ in self.statements.values())
         table.add("  the longest statement of a writer in any step, whatever the machine did", f"{longest_ms:.0f} ms",
-                  "as the machine is", True)
+                  "as the machine is", None)
         table.add("  steps that hinder writers, and gave way to an idle transaction and finished after it",
                   f"{self.gave_way} of {self.held}", "all", self.gave_way == self.held)
-        table.add("  duration", f"{self.seconds:.0f} s", "as long as it takes", True)
+        table.add("  duration", f"{self.seconds:.0f} s", "as long as it takes", None)
 
 
 def worst_step(statements):

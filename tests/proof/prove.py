@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -15,6 +16,19 @@ PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "cla
           "analyzers": analyzers.prove}
 # What means nothing beside the rest of tests/run, or is done there: by their names, or in the full form.
 ALONE = ("load", "systemd", "hostile", "migrations", "sanitizers", "analyzers")
+
+
+def run(table, name, binary, short, options):
+    """One proof; when it breaks off, that is its figure, and the others still have their turn."""
+    table.begin(name)
+    before = len(table.rows)
+    try:
+        PROOFS[name](binary, table, short, **options)
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        table.add("the proof itself", f"broken off: {type(error).__name__}: {str(error)[:200]}", "comes to its end", False)
+    if len(table.rows) == before:
+        table.add("the proof itself", "no figure", "some", False)
 
 
 def main():
@@ -34,11 +48,12 @@ def main():
                "migrations": {"patients": arguments.patients}}
     table = stage.Table()
     for name in arguments.proofs or [name for name in PROOFS if not arguments.short or name not in ALONE]:
-        print(f"{name}:", flush=True)
-        PROOFS[name](os.path.abspath(arguments.intake), table, arguments.short, **options.get(name, {}))
+        run(table, name, os.path.abspath(arguments.intake), arguments.short, options.get(name, {}))
     table.print()
-    undone = [what for what, measured, _, _ in table.rows if measured.startswith("NOT DONE")]
-    print(f"\n{len(undone)} not done{': ' if undone else ''}{', '.join(undone)}")
+    print()
+    for verdict in ("NOT DONE", "MISSED"):
+        rows = table.having(verdict)
+        print(f"{len(rows)} {verdict}{': ' if rows else ''}{', '.join(f'{row[0]}: {row[1].strip()}' for row in rows)}")
     sys.exit(1 if table.failures() else 0)
 
 

@@ -24,22 +24,38 @@ backend_flush_after = 256kB
 
 
 class Table:
-    """The figures: what was done, what came of it, and whether that is what was promised."""
+    """The figures: what was done, what came of it, what was promised, and whether that is kept."""
 
     def __init__(self):
-        self.rows = []
+        self.rows, self._proof = [], ""
+
+    def begin(self, proof):
+        """What is added from now on is of this one."""
+        self._proof = proof
+        print(f"{proof}:", flush=True)
 
     def add(self, what, measured, promised, good):
-        self.rows.append((what, measured, promised, good))
-        print(f"  {what}: {measured} (promised: {promised}){'' if good else '  MISSED'}", flush=True)
+        """`good`: whether it is as promised; None where nothing is."""
+        self._note(what, measured, promised, "not judged" if good is None else "kept" if good else "MISSED")
+
+    def skip(self, what, why, wanted):
+        """What cannot be done here, and where it could."""
+        self._note(what, why, wanted, "NOT DONE")
+
+    def _note(self, *row):
+        self.rows.append((self._proof, *row))
+        print("  {}: {} (promised: {})  {}".format(*row), flush=True)
+
+    def having(self, verdict):
+        return [row for row in self.rows if row[-1] == verdict]
 
     def failures(self):
-        return [row for row in self.rows if not row[3]]
+        return self.having("MISSED")
 
     def print(self):
-        print("\n| what | measured | promised |\n| --- | --- | --- |")
-        for what, measured, promised, good in self.rows:
-            print(f"| {what} | {measured} | {promised}{'' if good else ' (MISSED)'} |")
+        print("\n| proof | what | measured | promised | verdict |\n| --- | --- | --- | --- | --- |")
+        for row in self.rows:
+            print("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in row) + " |")
 
 
 class Stage:
