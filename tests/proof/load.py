@@ -1,4 +1,4 @@
-"""How fast it is beside pgbench on the same PostgreSQL in the same minutes, and with ten million stored."""
+"""How fast it is beside pgbench and the Go peer on the same PostgreSQL in the same minutes, and with ten million stored."""
 
 import contextlib
 import os
@@ -19,8 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 import list_million  # noqa: E402
 import measure  # noqa: E402
 
-POSTS_TIMES, LOOK_UPS_TIMES, P99_MS, STORED_TIMES, MORE_MIB = 1.75, 0.7, 10.0, 0.8, 4.0
-NOT_JUDGED = "not judged in the short form"
+POSTS_TIMES, GO_TIMES, LOOK_UPS_TIMES, P99_MS, STORED_TIMES, MORE_MIB = 1.75, 2.5, 0.7, 10.0, 0.8, 4.0
 
 
 class Judge:
@@ -30,26 +29,32 @@ class Judge:
         self.table, self.short = table, short
 
     def add(self, what, measured, promised, good):
-        self.table.add(what, measured, NOT_JUDGED if self.short else promised, self.short or good)
+        self.table.add(what, measured, promised, None if self.short else good)
 
 
 @contextlib.contextmanager
 def quickstarted():
-    """The database's connection string and the data folder of a service as a newcomer has it."""
+    """
+    The database's connection string and the data folder of a service as a newcomer has it, and whether the Go peer
+    works on the same PostgreSQL.
+    """
     work, running = tempfile.mkdtemp(prefix="intake-load-", dir="/tmp"), []
     os.chmod(work, 0o711)
     try:
         data, dsn = measure.quickstart(work, running)
         measure.psql(dsn, "-f", os.path.join(measure.HERE, "schema.sql"))
-        yield dsn, data
+        peer = measure.start_go_peer(dsn, work)
+        if peer is not None:
+            running.append(peer)
+        yield dsn, data, peer is not None
     finally:
         measure.end(running)
         shutil.rmtree(work, ignore_errors=True)
 
 
-def compare_posts(judge, dsn, rounds, seconds):
-    """Peaks, each with pgbench after it; the median peak."""
-    peaks, p99s, ratios = [], [], []
+def compare_posts(judge, dsn, has_peer, rounds, seconds):
+    """Peaks, each with pgbench and the Go peer after it; the median peak."""
+    peaks, p99s, ratios, to_go = [], [], [], []
     for _ in range(rounds):
         peak, _, p99 = measure.post(measure.BASE, 64, seconds)
         measure.drain(dsn)
@@ -57,12 +62,24 @@ def compare_posts(judge, dsn, rounds, seconds):
         peaks.append(peak)
         p99s.append(p99)
         ratios.append(peak / many)
+        if has_peer:
+            to_go.append(peak / measure.post(f"http://127.0.0.1:{measure.GO_PORT}", 64, seconds)[0])
     ratio, p99 = statistics.median(ratios), statistics.median(p99s)
     judge.add("POST at 64 connections, against pgbench with the three upserts and 16 clients",
               f"{ratio:.2f} times ({statistics.median(peaks):,.0f} a second)", f"at least {POSTS_TIMES}", ratio >= POSTS_TIMES)
     judge.add("  p99 of those, by round", ", ".join(f"{value:.1f}" for value in p99s) + " ms", f"median at most {P99_MS:.0f} ms",
               p99 <= P99_MS)
+    report_go(judge, to_go)
     return statistics.median(peaks)
+
+
+def report_go(judge, ratios):
+    what = "  the same against the Go peer (net/http and pgx)"
+    if not ratios:
+        judge.table.skip(what, "no Go, no pgx, or not the peer's source", "where tests/bench/README.md has them")
+        return
+    ratio = statistics.median(ratios)
+    judge.add(what, f"{ratio:.2f} times", f"at least {GO_TIMES}", ratio >= GO_TIMES)
 
 
 def compare_look_ups(judge, dsn, data, rounds, seconds):
@@ -157,8 +174,8 @@ def prove(binary, table, short, kept=None, rows=None):
     """`kept`: a superuser's conninfo of a database that list_load.sql filled; else `rows` are filled in."""
     judge = Judge(table, short)
     rounds, seconds = (1, 2) if short else (3, 10)
-    with quickstarted() as (dsn, data):
-        peak = compare_posts(judge, dsn, rounds, seconds)
+    with quickstarted() as (dsn, data, has_peer):
+        peak = compare_posts(judge, dsn, has_peer, rounds, seconds)
         pace_posts(judge, dsn, peak, rounds, seconds)
         compare_look_ups(judge, dsn, data, rounds, seconds)
     cluster = None if kept else Cluster()
