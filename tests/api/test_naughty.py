@@ -74,6 +74,20 @@ def test_every_text_of_the_envelope_comes_back(shared_intake, staff_token):
     assert len(crossing.taken) > 100 and plain & {body["attendee_name"] for body in crossing.taken}
 
 
+def test_every_name_is_in_the_list(shared_client, shared_staff):
+    """As it is stored of the person, whom each of these posts is the first of."""
+    kept = 0
+    for text in STRINGS:
+        body = minimal(attendee_name=text)
+        reply = shared_client.submit(json.dumps(body).encode())
+        if reply.status_code == 201:
+            (line,) = shared_staff.list(q=body["attendee_email"]).json()["submissions"]
+            assert line["patient_name"] == text.strip(WHITE)
+            kept += 1
+        assert reply.status_code in (201, 413, 422)
+    assert kept > len(STRINGS) / 2
+
+
 def test_every_text_of_a_review_comes_back(shared_client, shared_staff):
     body = minimal()
     assert shared_client.submit(body).status_code == 201

@@ -360,7 +360,8 @@ class EnvelopeCrossing:
         good = self._good(fresh_booking())
         posted = []
         for number, text in enumerate(texts):
-            body = {**good, **dict.fromkeys(self.SHOWN, text), "allergies": "yes", "allergies_details": f"{number}"}
+            good.update(allergies="yes", allergies_details=f"{number}")
+            body = {**good, **dict.fromkeys(self.SHOWN, text), "allergies_details": f"{number} {text}"}
             if self._submit(body, good) is not None:
                 posted.append(body)
         done = run_command(self._intake.binary, "patient", "export", good["booking_uid"],
