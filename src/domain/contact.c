@@ -200,7 +200,7 @@ static void read_booking_uid(const json_t *body, struct contact *contact, struct
     free(text);
 }
 
-/* Makes one space of every run of white space inside. */
+/* Makes one space of many; other white space inside stays. */
 static void collapse_spaces(char *text)
 {
     char *out = text;

@@ -26,7 +26,7 @@ bool booking_uid_is_valid(const char *text);
 /* A contact, each member owned by it and NUL-terminated; `phone` is "" when there is none. */
 struct contact {
     char booking_uid[BOOKING_UID_MAX + 1];
-    char *name;                                    /* trimmed, runs of white space as one space */
+    char *name;                                    /* trimmed, and one space for many */
     char *email;                                   /* trimmed, otherwise as posted */
     char phone[PHONE_SIZE];                        /* E.164 */
     char consent_version[CONSENT_VERSION_MAX + 1]; /* the text that was consented to; or "" */
