@@ -76,8 +76,12 @@ def ends_the_process(binary, table, short):
     sys.exit("not ready")
 
 
-FAKES = {"kept": lambda binary, table, short: table.add("a", "1", "1", True),
-         "missed": lambda binary, table, short: table.add("a", "2", "1", False),
+def misses(binary, table, short):
+    table.add("a", "1", "1", True)
+    table.add("  of it", "2", "1", False)
+
+
+FAKES = {"kept": lambda binary, table, short: table.add("a", "1", "1", True), "missed": misses,
          "told": lambda binary, table, short: table.add("a", "3", "as it is", None),
          "skipped": lambda binary, table, short: table.skip("a", "no disk", "with one"),
          "broken": breaks_off, "silent": says_nothing, "ending": ends_the_process}
@@ -88,17 +92,19 @@ def run_fakes(monkeypatch, capsys, *names):
     monkeypatch.setattr(sys, "argv", ["prove", *names])
     with pytest.raises(SystemExit) as end:
         prove.main()
-    table = capsys.readouterr().out.split("\n\n")[-2].splitlines()
-    return end.value.code, [tuple(cell.strip() for cell in line.split(" | ")) for line in table[2:]]
+    *_, table, end_of_it = capsys.readouterr().out.split("\n\n")
+    rows = [tuple(cell.strip() for cell in line.split(" | ")) for line in table.splitlines()[2:]]
+    return end.value.code, rows, end_of_it
 
 
 def test_every_proof_has_its_figures_and_verdicts_in_one_table(monkeypatch, capsys):
-    code, rows = run_fakes(monkeypatch, capsys)
+    code, rows, end = run_fakes(monkeypatch, capsys)
     assert code == 1
     assert [(row[0].strip("| "), row[-1].strip("| ")) for row in rows] == [
-        ("kept", "kept"), ("missed", "MISSED"), ("told", "not judged"), ("skipped", "NOT DONE"), ("broken", "not judged"),
+        ("kept", "kept"), ("missed", "kept"), ("missed", "MISSED"), ("told", "not judged"), ("skipped", "NOT DONE"), ("broken", "not judged"),
         ("broken", "MISSED"), ("silent", "MISSED"), ("ending", "MISSED")]
     assert all(len(row) == 5 and all(row) for row in rows)
+    assert "1 NOT DONE\n  skipped: a\n" in end and "4 MISSED\n  missed: a: of it\n" in end
 
 
 @pytest.mark.parametrize("name", FAKES)

@@ -52,8 +52,7 @@ def main():
     table.print()
     print()
     for verdict in ("NOT DONE", "MISSED"):
-        rows = table.having(verdict)
-        print(f"{len(rows)} {verdict}{': ' if rows else ''}{', '.join(f'{row[0]}: {row[1].strip()}' for row in rows)}")
+        print("\n  ".join([f"{len(table.having(verdict))} {verdict}", *table.having(verdict)]))
     sys.exit(1 if table.failures() else 0)
 
 

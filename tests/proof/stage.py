@@ -47,7 +47,13 @@ class Table:
         print("  {}: {} (promised: {})  {}".format(*row), flush=True)
 
     def having(self, verdict):
-        return [row for row in self.rows if row[-1] == verdict]
+        """The names of those figures; one that is indented is named after that which it belongs to as well."""
+        found, head = [], ""
+        for proof, what, *_, given in self.rows:
+            head = head if what.startswith(" ") else what
+            if given == verdict:
+                found.append(f"{proof}: {head}" + (f": {what.strip()}" if what != head else ""))
+        return found
 
     def failures(self):
         return self.having("MISSED")
