@@ -9,6 +9,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/json.h"
+#include "intake/core/text.h"
 #include "intake/db/store_processing.h"
 #include "intake/domain/background.h"
 #include "processing_item.h"
@@ -155,16 +156,31 @@ static struct patient *find_patient(struct batch *batch, const char *profile_id)
     return bsearch(&key, batch->patients, batch->patients_count, sizeof key, compare_patients);
 }
 
-/* An object from the database; NULL where it is not one (another program's doing). */
-static json_t *read_object(struct view text)
+/*
+ * An object from the database; NULL where it is not one (another program's doing). Without memory
+ * it is not known what is stored, and taking it for nothing would hide contradictions.
+ */
+static enum status read_object(struct view text, json_t **ret_object, struct err *err)
 {
-    json_t *value = NULL;
-    if (text.data != NULL && json_parse(text.data, text.len, &value, NULL) == STATUS_OK &&
-        !json_is_object(value)) {
-        json_decref(value);
-        value = NULL;
+    json_auto_t *value = NULL;
+    if (text.data != NULL && json_parse(text.data, text.len, &value, NULL) == STATUS_NO_MEMORY) {
+        return err_no_memory(err);
     }
-    return value;
+    *ret_object = json_is_object(value) ? TAKE(value) : NULL;
+    return STATUS_OK;
+}
+
+static enum status read_background(const struct background_row *stored,
+                                   struct background *ret_background, struct err *err)
+{
+    json_auto_t *data = NULL;
+    json_auto_t *sources = NULL;
+    enum status status = read_object(stored->medical_data, &data, err);
+    if (status == STATUS_OK) {
+        status = read_object(stored->answer_sources, &sources, err);
+    }
+    return status == STATUS_OK ? background_init(ret_background, TAKE(data), TAKE(sources), err)
+                               : status;
 }
 
 static enum status read_backgrounds(struct connection *connection, struct batch *batch,
@@ -189,8 +205,7 @@ static enum status read_backgrounds(struct connection *connection, struct batch 
         if (stored.deleted) { /* nothing of it is shown, not even where it contradicts */
             continue;
         }
-        status = background_init(&patient->background, read_object(stored.medical_data),
-                                 read_object(stored.answer_sources), err);
+        status = read_background(&stored, &patient->background, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < batch->patients_count; i++) {
         if (batch->patients[i].background.data == NULL) {
@@ -200,10 +215,23 @@ static enum status read_backgrounds(struct connection *connection, struct batch 
     return status;
 }
 
-/* Fifteen digits are what a double keeps of any decimal; the submission itself keeps them all. */
+static int append(const char *piece, size_t len, void *text)
+{
+    strbuf_append(text, piece, len);
+    return 0;
+}
+
+/*
+ * NULL when memory is out; json_dumps() leaves out what of a key found none. Fifteen digits are
+ * what a double keeps of any decimal; the submission itself keeps them all.
+ */
 static char *print_json(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    struct strbuf text = {0};
+    if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0) {
+        text.failed = true;
+    }
+    return strbuf_take(&text);
 }
 
 static enum status merge_items(struct batch *batch, struct err *err)
@@ -244,7 +272,7 @@ static char *print_keys(const json_t *object)
             return NULL;
         }
     }
-    return json_dumps(keys, JSON_COMPACT);
+    return print_json(keys);
 }
 
 /*
