@@ -56,6 +56,9 @@ static enum status find_one(struct connection *connection, const char *who, PGre
     }
     if (PQntuples(found) > 1) {
         print_several(found, several);
+        if (several->failed) {
+            return err_no_memory(err);
+        }
         return err_set(err, STATUS_CONFLICT,
                        "that may be several persons: name one by a booking or by the user's id");
     }
