@@ -247,7 +247,7 @@ enum handled handle_export(struct request *request, struct connection *connectio
         reply_failure(request, &err);
         return HANDLED_NOW;
     }
-    if (export->format == NULL || issues.count > 0) { /* memory may be out for the issue */
+    if (export->format == NULL || !issues_are_none(&issues)) {
         reply_issues(request, 400, "The query cannot be understood.", &issues);
         return HANDLED_NOW;
     }

@@ -94,7 +94,7 @@ enum handled handle_submissions_list(struct request *request, struct connection 
     struct submission_query query;
     submission_query_read(request, &query, &issues);
     submission_query_read_page(request, &query, &issues);
-    if (issues.count > 0) {
+    if (!issues_are_none(&issues)) {
         reply_issues(request, 400, "The query cannot be understood.", &issues);
         return HANDLED_NOW;
     }

@@ -75,7 +75,7 @@ static enum handled put_decision(struct request *request, struct connection *con
     };
     if (decide(&decision, connection) == STATUS_OK) {
         reply_json(request, 200, &decision.view);
-    } else if (decision.issues.count > 0) {
+    } else if (!issues_are_none(&decision.issues)) {
         reply_issues(request, 422, "The decision cannot be understood.", &decision.issues);
     } else {
         reply_failure(request, &decision.err);

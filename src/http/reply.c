@@ -210,6 +210,11 @@ void reply_problem(struct request *request, unsigned status, const char *detail)
 void reply_issues(struct request *request, unsigned status, const char *detail,
                   const struct issues *issues)
 {
+    if (issues->failed) {
+        const struct err err = {.status = STATUS_NO_MEMORY, .message = "no memory for the issues"};
+        reply_failure(request, &err);
+        return;
+    }
     put_problem(request, status, detail, issues);
 }
 

@@ -11,6 +11,7 @@
 
 #include "allocations.h"
 #include "intake/core/cleanup.h"
+#include "intake/core/config.h"
 #include "intake/core/log.h"
 #include "intake/core/metrics.h"
 #include "intake/db/store_audit.h"
@@ -18,10 +19,12 @@
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
+#include "intake/http/dispatch.h"
 #include "intake/http/events.h"
 #include "intake/http/handlers.h"
 #include "intake/http/observe.h"
 #include "intake/http/request.h"
+#include "intake/http/stream.h"
 
 static size_t wrong;
 
@@ -37,11 +40,6 @@ static enum handled reply_with_issues(struct request *request, struct connection
     AUTO(issues_finish) struct issues issues = {0};
     issues_add(&issues, "required", "attendee_name", NULL, "This must be answered.");
     issues_add(&issues, "invalidAnswerType", "attendee_email", NULL, "This must be a text.");
-    if (issues.failed) {
-        const struct err err = {.status = STATUS_NO_MEMORY, .message = "out of memory"};
-        reply_failure(request, &err);
-        return HANDLED_NOW;
-    }
     reply_issues(request, 422, "There are errors.", &issues);
     return HANDLED_NOW;
 }
@@ -80,34 +78,60 @@ static const struct reply_case {
     const char *target;
     const char *param;
     enum handled (*handle)(struct request *request, struct connection *connection);
+    const char *body;
 } cases[] = {
-    {"/health/live", NULL, handle_health_live},
-    {"/health/ready", NULL, handle_health_ready},
-    {"/v1/questionnaires", NULL, handle_questionnaires_list},
-    {"/v1/questionnaires/hair-transplant", "hair-transplant", handle_questionnaire_get},
-    {"/v1/questionnaires/none?version=%31", "none", handle_questionnaire_get},
-    {"/fhir/Questionnaire/none", "none", handle_fhir_questionnaire_get},
-    {"/fhir/Questionnaire?url=urn:none", NULL, handle_fhir_questionnaire_search},
-    {"/v1/session", NULL, handle_session_get},
-    {"/v1/submissions", NULL, reply_with_issues},
-    {"/fhir/QuestionnaireResponse", NULL, reply_with_issues},
-    {"/v1/submissions", NULL, reply_twice},
-    {"/v1/submissions", NULL, reply_the_body},
+    {"/health/live", NULL, handle_health_live, NULL},
+    {"/health/ready", NULL, handle_health_ready, NULL},
+    {"/v1/questionnaires", NULL, handle_questionnaires_list, NULL},
+    {"/v1/questionnaires/hair-transplant", "hair-transplant", handle_questionnaire_get, NULL},
+    {"/v1/questionnaires/none?version=%31", "none", handle_questionnaire_get, NULL},
+    {"/fhir/Questionnaire/none", "none", handle_fhir_questionnaire_get, NULL},
+    {"/fhir/Questionnaire?url=urn:none", NULL, handle_fhir_questionnaire_search, NULL},
+    {"/v1/session", NULL, handle_session_get, NULL},
+    {"/v1/submissions", NULL, reply_with_issues, NULL},
+    {"/fhir/QuestionnaireResponse", NULL, reply_with_issues, NULL},
+    {"/v1/submissions", NULL, reply_twice, NULL},
+    {"/v1/submissions", NULL, reply_the_body, NULL},
+    {"/v1/version", NULL, handle_version, NULL},
+    {"/fhir/metadata", NULL, handle_fhir_metadata, NULL},
+    /* What is refused before the database is asked. */
+    {"/v1/submissions?status=none&limit=0&from=never", NULL, handle_submissions_list, NULL},
+    {"/v1/submissions?cursor=1", NULL, handle_submissions_list, NULL},
+    {"/v1/export?format=none", NULL, handle_export, NULL},
+    {"/v1/export?questionnaire=none", NULL, handle_export, NULL},
+    {"/v1/export?format=ndjson&review=none", NULL, handle_export, NULL},
+    {"/v1/session", NULL, handle_session_post, "{\"token\":1}"},
+    {"/v1/submissions/b1/review", "b1", handle_review_put, "{\"state\":1,\"other\":2}"},
+    {"/v1/submissions/b1/review", "b1", handle_review_put, "{"},
+    {"/fhir/QuestionnaireResponse/$validate", NULL, handle_fhir_validate_response, "{\"a\":1}"},
+    {"/v1/submissions", NULL, handle_submissions_post, "{\"booking_uid\":\"b1\",\"a\":1}"},
+    {"/fhir/QuestionnaireResponse", NULL, handle_fhir_response_post, "{\"a\":1}"},
 };
 
 static const struct reply_case *current;
+
+static char default_id[] = "hair-transplant";
+static const struct config config = {
+    .questionnaires.default_id = default_id,
+    .http.streams_max = 1,
+};
 
 /* From the first line to the bytes on the wire. */
 static enum status respond(const struct subject *subject, struct strbuf *out)
 {
     (void)subject;
-    const struct http_services services = {.submissions = submissions};
+    const struct http_services services = {.submissions = submissions, .config = &config};
     struct request *request = request_create(NULL, NULL, current->target);
     if (request == NULL) {
         return STATUS_NO_MEMORY;
     }
     request->services = &services;
     request->params[0] = current->param;
+    const size_t len = current->body != NULL ? strlen(current->body) : 0;
+    if (len > 0 && !request_append_body(request, current->body, len, 65536)) {
+        request_destroy(request);
+        return STATUS_NO_MEMORY;
+    }
     assert_true(target_parse(request->target_text, &request->target));
     (void)current->handle(request, NULL);
     const struct reply *reply = &request->reply;
@@ -134,6 +158,44 @@ static void test_replies(void **state)
         EXHAUST(&subject, respond);
     }
     submission_service_destroy(submissions);
+    assert_int_equal(wrong, 0);
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static void want_nothing(struct request *request)
+{
+    (void)request;
+}
+
+/* Where there is no stream, its place is free again; the next one has it. */
+static enum status begin_stream(const struct subject *subject, struct strbuf *out)
+{
+    static struct dispatch dispatch;
+    const struct http_services services = {.config = &config};
+    struct request *request = request_create(NULL, NULL, subject->name);
+    if (request == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    request->services = &services;
+    request->dispatch = &dispatch;
+    const bool begun = reply_stream(request, 200, "text/plain", want_nothing);
+    strbuf_printf(out, "%u", request->reply.status);
+    const bool right = begun ? dispatch.streams == 1 && request->reply.stream != NULL
+                             : dispatch.streams == 0 && request->reply.status != 200;
+    request_destroy(request);
+    if (!right || dispatch.streams != 0) {
+        print_error("%zu streams are counted\n", (size_t)dispatch.streams);
+        wrong++;
+    }
+    return begun ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static void test_streams(void **state)
+{
+    (void)state;
+    const struct subject subject = {.name = "/v1/export"};
+    EXHAUST(&subject, begin_stream);
     assert_int_equal(wrong, 0);
 }
 
@@ -249,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_streams),
         cmocka_unit_test(test_what_is_printed),
         cmocka_unit_test(test_memory_was_out),
     };

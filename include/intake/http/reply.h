@@ -70,7 +70,7 @@ void reply_fhir(struct request *request, unsigned status, struct strbuf *body);
  */
 void reply_problem(struct request *request, unsigned status, const char *detail);
 
-/* The same with `errors`, from all issues that there are. */
+/* The same with `errors`, from all issues that there are; 503 where memory was out for one. */
 void reply_issues(struct request *request, unsigned status, const char *detail,
                   const struct issues *issues);
 
