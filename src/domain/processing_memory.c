@@ -62,6 +62,7 @@ enum status processing_look(struct connection *connection, const struct processi
     if (again) {
         memory->again_due_from_us = 0;
     }
+    memory->looked_at_everything = everything;
     const enum status status =
         processing_claim(connection, again, again ? 1 : options->batch_max, options->lease_ms,
                          everything ? 0 : due_from_us, ret_claim, err);
@@ -78,6 +79,10 @@ void processing_remember_due(struct processing_memory *memory, bool again,
                              const struct processing_item *items, size_t count)
 {
     int64_t *due_from_us = again ? &memory->again_due_from_us : &memory->due_from_us;
+    if (memory->looked_at_everything && count > 0) {
+        *due_from_us =
+            0; /* nothing that is left is due before these, also where the clock went back */
+    }
     for (size_t i = 0; i < count; i++) {
         const int64_t from_us = items[i].claimed.due_at_us - LATE_COMMIT_US;
         *due_from_us = from_us > *due_from_us ? from_us : *due_from_us;

@@ -20,7 +20,8 @@ enum status processing_look(struct connection *connection, const struct processi
                             struct err *err);
 /*
  * Where the next look of this kind begins. What is committed late, or was locked by somebody, is
- * met when everything is looked at.
+ * met when everything is looked at; and so is what is due before, for the database's clock was set
+ * back, until the look begins there.
  */
 void processing_remember_due(struct processing_memory *memory, bool again,
                              const struct processing_item *items, size_t count);

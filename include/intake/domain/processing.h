@@ -40,7 +40,8 @@ struct processing_counts {
  *
  * While looking at everything takes long (an old snapshot keeps what was processed in the index),
  * it is done seldom, and in between only from where the last batch was due, for what is new; for
- * what is due again, as long as each look finds one.
+ * what is due again, as long as each look finds one. What it finds also tells when the database's
+ * clock was set back.
  */
 struct processing_memory {
     struct processing_attempt *owed;
@@ -49,6 +50,7 @@ struct processing_memory {
     int64_t again_due_from_us; /* the same; 0: the last look found none */
     int64_t fresh_at_us;       /* monotonic: when to look at all that is new */
     int64_t again_at_us;       /* and at all that is due again */
+    bool looked_at_everything; /* the last time */
 };
 void processing_memory_finish(struct processing_memory *memory);
 
