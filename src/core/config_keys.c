@@ -106,9 +106,9 @@ const struct config_key config_keys[] = {
      "While patients are posting at full load, processing steps back until the oldest\n"
      "# unprocessed submission is this many milliseconds old. 0 never steps back."},
 
-    {"questionnaires", "directory", KEY_TEXT, false, AT(questionnaires, directory),
+    {"questionnaires", "directory", KEY_TEXT, true, AT(questionnaires, directory),
      "config/questionnaires", 0, 0,
-     "Directory of FHIR R4 Questionnaire files (*.json). Its content is read again at SIGHUP."},
+     "Directory of FHIR R4 Questionnaire files (*.json); what is in it is read again, too."},
     {"questionnaires", "default_id", KEY_TEXT, true, AT(questionnaires, default_id),
      "hair-transplant", 0, 0, "The questionnaire that a body answers which names none."},
 

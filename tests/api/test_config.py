@@ -1,6 +1,7 @@
 """The configuration: errors that name file, line and key; --check; SIGHUP; secrets from files."""
 
 import os
+import shutil
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_sighup_takes_what_can_change(start_intake):
     intake.write_config(http__rate_per_second=1, http__rate_burst=1)
     intake.reload()
     eventually(lambda: client.submit(minimal()).status_code == 429)
+
+
+def test_sighup_takes_another_directory_of_questionnaires(start_intake, directory):
+    intake = start_intake()
+    folder = os.path.join(directory, "others")
+    shutil.copytree(os.path.join(ROOT, "config/questionnaires"), folder)
+    os.unlink(os.path.join(folder, "phq-9.json"))
+    assert intake.client().get("/v1/questionnaires/phq-9").status_code == 200
+    intake.write_config(questionnaires__directory=folder)
+    intake.reload()
+    eventually(lambda: intake.client().get("/v1/questionnaires/phq-9").status_code == 404)
+    assert "at the next restart" not in intake.log()
 
 
 def test_sighup_with_a_fault_keeps_what_was(start_intake):
