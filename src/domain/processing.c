@@ -381,20 +381,24 @@ static enum status write_batch(struct connection *connection, struct batch *batc
 
 /*
  * The database refused to write the batch. Several are put off and come back one by one; one alone
- * is at fault itself, and is tried again later until its attempts are used up.
+ * is at fault itself, and is tried again later until its attempts are used up. But where it only
+ * meets another program each time, which holds the patient's row, it may take as long as that does.
  */
 static void put_off(struct batch *batch, const struct err *err)
 {
+    const bool meets_another = err->status == STATUS_RETRY;
     for (size_t i = 0; i < batch->count; i++) {
         struct processing_item *item = &batch->items[i];
         const int attempts = item->claimed.attempts;
-        const bool last = batch->count == 1 && attempts >= batch->options->attempts_max;
+        const bool last =
+            batch->count == 1 && !meets_another && attempts >= batch->options->attempts_max;
         if (item->verdict == VERDICT_FAILED) {
             continue;
         }
         item->verdict = last ? VERDICT_FAILED : VERDICT_RETRY;
-        item->retry_after_ms =
-            batch->count == 1 ? processing_backoff_ms(batch->options, attempts) : 0;
+        item->retry_after_ms = batch->count > 1 ? 0
+                               : meets_another  ? batch->options->lease_ms
+                                                : processing_backoff_ms(batch->options, attempts);
         snprintf(item->reason, sizeof item->reason, "the result could not be written: %.400s",
                  err->message);
     }
@@ -426,11 +430,14 @@ enum status processing_run(struct connection *connection,
     }
     processing_remember_due(memory, again, batch.items, batch.count);
     status = write_batch(connection, &batch, ret_counts, err);
-    if (status == STATUS_INVALID || status == STATUS_INTERNAL) {
+    /* Its first attempt is not taken back: it would come again among neighbours. */
+    const bool met_another =
+        status == STATUS_RETRY && batch.count == 1 && batch.items[0].claimed.attempts > 1;
+    if (status == STATUS_INVALID || status == STATUS_INTERNAL || status == STATUS_RETRY) {
         put_off(&batch, err);
         status = write_batch(connection, &batch, ret_counts, err);
     }
-    if (status != STATUS_OK && batch.disk_full) {
+    if (met_another || (status != STATUS_OK && batch.disk_full)) {
         processing_owe(memory, batch.items, batch.count);
     }
     return status;

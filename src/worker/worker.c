@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "intake/core/cleanup.h"
@@ -21,6 +22,7 @@ enum {
     GENTLE_BATCH_MAX = 32,
     STEP_BACK_MS = 100, /* between looks at whether the lanes are still pressed */
     RECONNECT_MS = 500,
+    LOCK_WAIT_MS = 200,       /* for a row that another program holds */
     EXPIRED_DRAFTS_MAX = 500, /* deleted together */
 };
 
@@ -45,6 +47,7 @@ struct worker_thread {
 
 struct worker {
     struct worker_options options;
+    char setup[512];
     struct statement_list statements[2];
     struct metric *outcomes;
     struct metric *runs_failed;
@@ -294,7 +297,9 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
     worker->statements[1] = draft_expiry_statements;
     worker->options.connection.prepared = worker->statements;
     worker->options.connection.prepared_count = ARRAY_LENGTH(worker->statements);
-    worker->options.connection.setup = connection_batch_setup;
+    snprintf(worker->setup, sizeof worker->setup, "%s; SET lock_timeout = %d",
+             connection_batch_setup, LOCK_WAIT_MS);
+    worker->options.connection.setup = worker->setup;
     worker->threads = calloc((size_t)options->count, sizeof *worker->threads);
     bool started = worker->threads != NULL;
     for (long i = 0; i < options->count && started; i++) {

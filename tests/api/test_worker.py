@@ -242,6 +242,27 @@ def test_a_full_disk_uses_up_no_attempts(start_intake, database):
     assert database.submission(body["booking_uid"])["status"] == "processed"
 
 
+def test_whose_patient_is_held_by_another_program_waits_alone_and_is_not_given_up(start_intake, database):
+    """However long that takes: the neighbours in its batch are processed, and it is, once it can be."""
+    intake = start_intake({**FAST, "worker.lease_ms": 1000, "worker.attempts_max": 2})
+    client, held = intake.client(), full()
+    assert client.submit(held).status_code == 201
+    intake.wait_processed(held["booking_uid"])
+    with database.connect() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM medical_backgrounds FOR UPDATE")
+        neighbours = [full() for _ in range(5)]
+        for body in ({**held, "allergies": "yes", "allergies_details": "Penicillin"}, *neighbours):
+            assert client.submit(body).status_code in (200, 201)
+        intake.wait_processed(*(body["booking_uid"] for body in neighbours))
+        tries = "SELECT count(*) FROM processing_failures WHERE position('lock timeout' IN reason) > 0 AND NOT final"
+        eventually(lambda: database.value(tries) >= 4, 60, "more tries than attempts")
+        assert database.submission(held["booking_uid"])["status"] == "submitted"
+        other.execute("COMMIT")
+    intake.wait_processed(held["booking_uid"])
+    assert database.submission(held["booking_uid"])["status"] == "processed"
+
+
 def test_a_disabled_worker_leaves_everything(start_intake):
     intake = start_intake({"worker.enabled": "false"})
     client = intake.client()

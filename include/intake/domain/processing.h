@@ -35,8 +35,9 @@ struct processing_counts {
 /*
  * What a thread remembers from run to run. Zero-initialise it.
  *
- * Attempts that came to nothing because the database's disk was full are owed: they are taken back,
- * so that nothing is given up for it. Of another fault the submission may be the cause.
+ * Attempts that came to nothing because the database's disk was full, or because another program
+ * held the patient's row, are owed: they are taken back, so that nothing is given up for it. Of
+ * another fault the submission may be the cause.
  *
  * While looking at everything takes long (an old snapshot keeps what was processed in the index),
  * it is done seldom, and in between only from where the last batch was due, for what is new; for
@@ -57,9 +58,10 @@ void processing_memory_finish(struct processing_memory *memory);
 /*
  * Claims a batch and processes it, in two transactions. Submissions that were claimed before
  * (`again`) are taken one at a time, so that one which ends the program cannot use up its
- * neighbours' attempts. On failure the claimed ones come up again when their lease is over; where
- * the disk was full, their attempts are noted in `memory`, and nothing is claimed any more until
- * they were taken back. Worker thread.
+ * neighbours' attempts. On failure the claimed ones come up again when their lease is over, and so
+ * does one whose patient's row another program holds. Where the disk was full, or the row was held,
+ * the attempts are noted in `memory`, and nothing is claimed any more until they were taken back.
+ * Worker thread.
  */
 enum status processing_run(struct connection *connection,
                            const struct questionnaire_set *questionnaires,
