@@ -9,7 +9,8 @@ import time
 
 import psycopg
 
-from .faults import READY_WITHIN_S, prove_resources, report_processing, seconds_until_serving, wait_processed, warm_up
+from .faults import (READY_WITHIN_S, among, instance_counts, prove_resources, report_processing, seconds_until_serving,
+                     wait_processed, warm_up)
 from .ledger import Ledger, compare
 from .stage import OPTIONS, Stage, seconds_until
 
@@ -111,7 +112,7 @@ def start_again(stage):
     assert seconds_until(runs, 60) < 60
 
 
-def prove_full(table, binary, what, move, exhaust, hold_s):
+def prove_full(table, binary, what, move, exhaust, hold_s, instances):
     disk = SmallDisk(128)
     try:
         if not disk.mounted:
@@ -119,9 +120,9 @@ def prove_full(table, binary, what, move, exhaust, hold_s):
             return
         with Stage(binary) as stage:
             move(stage, disk)
-            daemon = stage.start({"worker.lease_ms": LEASE_MS, "worker.attempts_max": ATTEMPTS})[0]
-            book = Ledger([daemon.port])
-            before = warm_up(stage, book, [daemon])
+            daemons = stage.start({"worker.lease_ms": LEASE_MS, "worker.attempts_max": ATTEMPTS}, instances)
+            book = Ledger([daemon.port for daemon in daemons])
+            before = warm_up(stage, book, daemons)
             book.start()
             book.wait_for_more(100)
             disk.fill()
@@ -131,47 +132,50 @@ def prove_full(table, binary, what, move, exhaust, hold_s):
             disk.stay_full(hold_s)
             disk.free()
             start_again(stage)
-            ready = seconds_until_serving(book, [daemon])
+            ready = seconds_until_serving(book, daemons)
             book.wait_for_more(200)
             book.stop()
-            report(table, what, stage, book, hold_s, ready)
-            prove_resources(table, [daemon], before)
+            report(table, f"{what} is full for {hold_s:.0f} s{among(instances)}", stage, book, ready)
+            prove_resources(table, daemons, before)
     finally:
         disk.close()
 
 
-def report(table, what, stage, book, hold_s, ready):
+def report(table, what, stage, book, ready):
     wait_processed(stage)
     failed = stage.database.value("SELECT count(*) FROM medical_questionnaire_submissions WHERE status = 'failed'")
     wrong = compare(book, stage.database)
     for line in wrong[:5]:
         print(f"    {line}")
-    table.add(f"{what} is full for {hold_s:.0f} s", f"{book.acknowledged()} acknowledged, {book.outcomes['503']} refused, "
+    table.add(what, f"{book.acknowledged()} acknowledged, {book.outcomes['503']} refused, "
               f"{len(wrong)} missing, doubled or wrong", "0", not wrong)
     table.add("  given up because of it", str(failed), "0", failed == 0)
     table.add("  ready after PostgreSQL", f"{ready:.2f} s", f"{READY_WITHIN_S:.0f} s", ready < READY_WITHIN_S)
     report_processing(table, stage)
 
 
-def prove_log(table, binary):
+def prove_log(table, binary, instances):
     """Every line of the log is lost."""
     with Stage(binary) as stage:
-        daemon = stage.prepare({**OPTIONS, "log.level": "debug"})
-        usual, daemon.log_path = daemon.log_path, "/dev/full"
-        daemon.launch()
-        daemon.log_path = usual
-        daemon.wait_notification("READY=1")
-        book = Ledger([daemon.port]).start()
+        daemons = [stage.prepare({**OPTIONS, "log.level": "debug"}) for _ in range(instances)]
+        for daemon in daemons:
+            usual, daemon.log_path = daemon.log_path, "/dev/full"
+            daemon.launch()
+            daemon.log_path = usual
+            daemon.wait_notification("READY=1")
+        book = Ledger([daemon.port for daemon in daemons]).start()
         book.wait_for_more(200)
         wrong = compare(book.stop(), stage.database)
-        daemon.stop()
-        table.add("the log's disk is full", f"{book.acknowledged()} acknowledged, {len(wrong)} missing, doubled or wrong",
-                  "0", not wrong)
+        for daemon in daemons:
+            daemon.stop()
+        table.add(f"the log's disk is full{among(instances)}",
+                  f"{book.acknowledged()} acknowledged, {len(wrong)} missing, doubled or wrong", "0", not wrong)
 
 
 def prove(binary, table, short):
     hold_s = 1 if short else 30
-    prove_full(table, binary, "the disk of PostgreSQL's tables", move_tables, lambda stage: None, hold_s)
-    if not short:
-        prove_full(table, binary, "the disk of PostgreSQL's WAL", move_wal, exhaust_wal, hold_s)
-    prove_log(table, binary)
+    for instances in instance_counts(short):
+        prove_full(table, binary, "the disk of PostgreSQL's tables", move_tables, lambda stage: None, hold_s, instances)
+        if not short:
+            prove_full(table, binary, "the disk of PostgreSQL's WAL", move_wal, exhaust_wal, hold_s, instances)
+        prove_log(table, binary, instances)

@@ -176,10 +176,18 @@ def wait_processed(stage):
         "SELECT count(*) FROM medical_questionnaire_submissions WHERE status = 'submitted'") == 0, 2 * PROCESSED_WITHIN_S)
 
 
-def prove_fault(stage, table, fault, times, instances, lives):
+def instance_counts(short):
+    """On how many daemons at once something is proved."""
+    return (2,) if short else (1, 2)
+
+
+def among(count):
+    """What a row says of the number of daemons."""
+    return f", {count} instances" if count > 1 else ""
+
+
+def prove_fault(stage, table, fault, times, daemons, lives):
     name, inject = fault
-    ports_proxy = {"database.conninfo": stage.proxy.conninfo(stage.database.daemon_conninfo)}
-    daemons = stage.start(ports_proxy, instances)
     book = Ledger([daemon.port for daemon in daemons], cut_share=0.02)
     before = warm_up(stage, book, daemons)
     wrong, ready = set(), 0.0
@@ -188,20 +196,23 @@ def prove_fault(stage, table, fault, times, instances, lives):
             book.start()
             book.wait_for_more(50)
         inject(stage, daemons)
+        for daemon in daemons:
+            assert daemon.running(), f"{name}: it ended\n{daemon.last_words()}"
         ready = max(ready, seconds_until_serving(book, daemons))
         book.wait_for_more(5)
         if (number + 1) % COMPARED_EVERY == 0 or number + 1 == times:
             book.stop()
             wait_processed(stage)
             wrong |= set(compare(book, stage.database))
-    what = f"{name}, {times} times" + (f", {instances} instances" if instances > 1 else "")
-    report(table, what, book, wrong)
+    report(table, f"{name}, {times} times{among(len(daemons))}", book, wrong)
+    silent = book.outcomes["silent"]
+    table.add("  requests that got neither an answer nor an end", str(silent), "0", silent == 0)
     report_processing(table, stage)
     table.add("  ready again after, at most", f"{ready:.2f} s", f"{READY_WITHIN_S:.0f} s", ready < READY_WITHIN_S)
     if lives:
         prove_resources(table, daemons, before)
     for daemon in daemons:
-        daemon.kill()
+        daemon.stop() if lives else daemon.kill()
     stage.database.query("TRUNCATE users, medical_questionnaire_submissions CASCADE")
 
 
@@ -252,11 +263,16 @@ def prove_resources(table, daemons, before):
               f"at most {MORE_MIB} more", all(a[0] - b[0] < MORE_MIB for b, a in zip(before, after)))
 
 
+def prove_faults(stage, table, faults, short, start):
+    """Each of them, on daemons that start() returns and that no other has met."""
+    for name, inject, full_times, short_times, lives in faults:
+        prove_fault(stage, table, (name, inject), short_times if short else full_times, start(), lives)
+
+
 def prove(binary, table, short):
-    for instances in (2,) if short else (1, 2):
+    for instances in instance_counts(short):
         with Stage(binary) as stage:
             stage.proxy = Proxy(stage.cluster.directory)
-            for name, inject, full_times, short_times, lives in FAULTS:
-                times = short_times if short else full_times
-                prove_fault(stage, table, (name, inject), times, instances, lives)
+            by_proxy = {"database.conninfo": stage.proxy.conninfo(stage.database.daemon_conninfo)}
+            prove_faults(stage, table, FAULTS, short, lambda s=stage, o=by_proxy, n=instances: s.start(o, n))
             stage.proxy.close()

@@ -16,6 +16,8 @@ import uuid
 
 # What a client cannot know the outcome of: it posts the same again.
 LOST = (OSError, http.client.HTTPException)
+# What is counted apart: nobody was there, or neither an answer nor an end came.
+FAILURES = ((ConnectionRefusedError, "refused"), (TimeoutError, "silent"))
 
 
 def content_hash(body):
@@ -147,7 +149,7 @@ class Ledger:
             except LOST as error:
                 booking.abandoned |= isinstance(error, TimeoutError)
                 connection = connection.close() if connection is not None else None
-                self._note("refused" if isinstance(error, ConnectionRefusedError) else "lost")
+                self._note(next((outcome for kind, outcome in FAILURES if isinstance(error, kind)), "lost"))
                 self._stop.wait(0.02) if not self._stop.is_set() else threading.Event().wait(0.02)
                 continue
             if reply.status in (200, 201):
