@@ -7,10 +7,10 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from proof import (analyzers, burst, claims, clock, disk, faults, hostile, load, migrations, poison,  # noqa: E402
-                   sanitizers, soak, stage, systemd)
+from proof import (analyzers, burst, claims, clock, disk, faults, hostile, load, memory, migrations,  # noqa: E402
+                   poison, sanitizers, soak, stage, systemd)
 
-PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "claims": claims.prove,
+PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "memory": memory.prove, "claims": claims.prove,
           "migrations": migrations.prove, "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove,
           "load": load.prove, "systemd": systemd.prove, "soak": soak.prove, "sanitizers": sanitizers.prove,
           "analyzers": analyzers.prove}

@@ -1,0 +1,81 @@
+"""Memory that runs out while the daemon works: whoever asked is told, nothing is lost, and it goes on."""
+
+import mmap
+import os
+import random
+import time
+
+from .faults import among, instance_counts, prove_faults, some_load
+from .stage import OPTIONS, Stage, seconds_until
+
+WINDOW_S = 0.1
+WITHIN = 10_000  # calls
+SHARE, SINGLE, CALLS, REFUSED = range(4)  # as in scarce_memory.c
+
+
+class Scarcity:
+    """What the preloaded library is told, and what it has counted."""
+
+    def __init__(self, binary, path):
+        library = os.path.join(os.path.dirname(binary), "tests", "proof", "scarce_memory.so")
+        assert os.path.exists(library), f"{library} is not built"
+        with open(path, "w+b") as file:
+            file.write(bytes(32))
+            file.flush()
+            self._words = memoryview(mmap.mmap(file.fileno(), 32)).cast("Q")
+        self.environment = {"LD_PRELOAD": library, "SCARCE_MEMORY": path}
+
+    def refused(self):
+        return self._words[REFUSED]
+
+    def refuse_one(self):
+        """One of the next calls, whose ever it is."""
+        before = self.refused()
+        while self.refused() == before:
+            self._words[SINGLE] = call = self._words[CALLS] + random.randrange(1, WITHIN)
+            assert seconds_until(lambda c=call: self._words[CALLS] >= c, 60) < 60, "nobody asks for memory"
+
+    def refuse(self, one_in):
+        """A share of the calls, for a while."""
+        before = self.refused()
+        while self.refused() == before:
+            self._words[SHARE] = one_in
+            time.sleep(WINDOW_S)
+            self._words[SHARE] = 0
+
+
+def start(stage, count):
+    daemons = []
+    for _ in range(count):
+        daemon = stage.prepare(OPTIONS)
+        daemon.scarcity = Scarcity(stage.binary, daemon.config_path + ".scarcity")
+        daemons.append(daemon.start(daemon.scarcity.environment))
+    return daemons
+
+
+def at_work(refuse):
+    """The fault on one of them, which posts, processes, and reads its configuration and questionnaires."""
+    def inject(stage, daemons):
+        some_load()
+        daemon = random.choice(daemons)
+        daemon.reload()
+        refuse(daemon.scarcity)
+        daemon.wait_notification("READY=1")
+    return inject
+
+
+# As in faults.py.
+FAULTS = (
+    ("memory refused once", at_work(Scarcity.refuse_one), 1000, 4, True),
+    ("memory refused once in 1,000 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1000)), 200, 1, True),
+    ("memory refused once in 100 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(100)), 200, 2, True),
+    ("no memory at all for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1)), 100, 2, True),
+)
+
+
+def prove(binary, table, short):
+    for instances in instance_counts(short):
+        with Stage(binary) as stage:
+            prove_faults(stage, table, FAULTS, short, lambda s=stage, n=instances: start(s, n))
+            refused = sum(daemon.scarcity.refused() for daemon in stage.daemons)
+            table.add(f"allocations refused in all{among(instances)}", f"{refused:,}", "some", refused > 0)
