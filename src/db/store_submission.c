@@ -82,7 +82,9 @@ static const char write_new_sql[] =
 
 /*
  * How to read it: `stored` locks what is there for these bookings; `known` finds the person by
- * booking, then e-mail, then phone; `entry` decides what is to be done; the rest does it. Every
+ * booking, then e-mail, then phone; `held` waits for who changes it just then, and a person that
+ * was erased meanwhile is not that person any more; `entry` decides what is to be done; the rest
+ * does it. Every
  * write sorts, so that each table is finished before the next begins and two batches take their
  * locks in one order. A user or profile that another writer made at the same moment is not
  * inserted (ON CONFLICT DO NOTHING); its entry then falls through to SUBMISSION_LATER and finds
@@ -130,11 +132,20 @@ static const char write_any_sql[] =
     "    FROM input AS i"
     "    LEFT JOIN stored AS s ON s.booking_uid = i.booking_uid"
     "),\n"
+    "held AS MATERIALIZED ("
+    "    SELECT id, name, email, phone_number"
+    "    FROM users"
+    "    WHERE id IN (SELECT known_user_id FROM known)"
+    "    ORDER BY id"
+    "    FOR KEY SHARE"
+    "),\n"
     "entry AS MATERIALIZED ("
     "    SELECT k.*,"
     "           p.id AS known_profile_id,"
     "           CASE WHEN row_number() OVER (PARTITION BY coalesce(k.known_user_id, k.user_id)"
     "                                        ORDER BY k.n) > 1 THEN 0"
+    "                WHEN (h.name, h.email, h.phone_number)"
+    "                     IS DISTINCT FROM (u.name, u.email, u.phone_number) THEN 0"
     "                WHEN k.deleted THEN 4"
     "                WHEN k.expected_revision NOT IN (-1, coalesce(k.stored_revision, 0))"
     "                     AND k.stored_data IS DISTINCT FROM k.data THEN 5"
@@ -170,6 +181,7 @@ static const char write_any_sql[] =
     "           END AS contradictions"
     "    FROM known AS k"
     "    LEFT JOIN users AS u ON u.id = k.known_user_id"
+    "    LEFT JOIN held AS h ON h.id = k.known_user_id"
     "    LEFT JOIN patient_profiles AS p ON p.user_id = k.known_user_id"
     "    LEFT JOIN LATERAL (SELECT p.name, p.email, p.phone WHERE NOT p.deleted) AS l ON true"
     "),\n"

@@ -278,6 +278,35 @@ def test_posts_and_drafts_of_the_same_booking_race_it(intake, client, patient, d
         assert holding(database, CANARY) == set()
 
 
+def test_another_booking_of_the_person_that_races_it_is_a_new_person(client, patient, database):
+    """It finds the person, waits for the erasing, and belongs to nobody who was erased."""
+    first = full(attendee_name=f"Frau {CANARY}")
+    second = {**first, "booking_uid": fresh_booking(), "attendee_name": "Frau Neu"}
+    assert client.submit(first).status_code == 201
+    user = database.value("SELECT user_id FROM patient_profiles WHERE booking_uid = %s", (first["booking_uid"],))
+    waiting = ("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+               " AND application_name = %s AND datname = current_database()")
+    with database.connect("postgres") as blocker, ThreadPoolExecutor(2) as pool:
+        blocker.execute("""
+            CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.email IS NULL) EXECUTE FUNCTION wait()""")
+        with blocker.transaction():
+            blocker.execute("SELECT pg_advisory_xact_lock(1)")
+            erasing = pool.submit(patient, "erase", first["booking_uid"], "--yes")
+            eventually(lambda: database.value(waiting, ("intake patient",)))
+            post = pool.submit(client.submit, second)
+            eventually(lambda: database.value(waiting, ("intake lane",)))
+        erasing.result(60)
+        assert post.result().status_code == 201
+    row = database.query("""
+        SELECT p.user_id, p.deleted FROM medical_questionnaire_submissions AS s
+        JOIN patient_profiles AS p ON p.id = s.patient_profile_id WHERE s.booking_uid = %s""", (second["booking_uid"],))[0]
+    assert row["user_id"] != user and not row["deleted"]
+    assert database.value("SELECT name FROM users WHERE id = %s", (user,)) is None
+    assert holding(database, CANARY) == set()
+
+
 def test_tombstones_outlive_a_step_back(person, patient, binary, database, intake):
     patient("erase", person["booking"], "--yes")
     intake.stop()
