@@ -2,6 +2,7 @@
 #include "intake/domain/submission.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,19 @@
 #include "intake/domain/questionnaire.h"
 #include "intake/domain/questionnaire_set.h"
 
+/* Questionnaires that are offered, or were, and how many began to use what was offered then. */
+struct questionnaire_use {
+    struct questionnaire_set *set;
+    size_t users;
+    struct questionnaire_use *next; /* what was offered after it */
+};
+
 struct submission_service {
     struct lanes *lanes;
-    _Atomic(const struct questionnaire_set *) offered;
-    struct questionnaire_set **sets; /* all that were ever offered; main thread */
-    size_t sets_count;
+    _Atomic(const struct questionnaire_set *) offered; /* the last one's */
+    pthread_mutex_t mutex;                             /* guards everything below */
+    struct questionnaire_use *first;
+    struct questionnaire_use *last;
 };
 
 struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
@@ -29,11 +38,22 @@ struct submission_service *submission_service_create(struct questionnaire_set *q
         return NULL;
     }
     service->lanes = lanes;
+    pthread_mutex_init(&service->mutex, NULL);
     if (!submission_service_exchange(service, questionnaires)) {
-        free(service);
+        submission_service_destroy(service);
         return NULL;
     }
     return service;
+}
+
+static void destroy_uses(struct questionnaire_use *use)
+{
+    while (use != NULL) {
+        struct questionnaire_use *next = use->next;
+        questionnaire_set_destroy(use->set);
+        free(use);
+        use = next;
+    }
 }
 
 void submission_service_destroy(struct submission_service *service)
@@ -41,25 +61,66 @@ void submission_service_destroy(struct submission_service *service)
     if (service == NULL) {
         return;
     }
-    for (size_t i = 0; i < service->sets_count; i++) {
-        questionnaire_set_destroy(service->sets[i]);
-    }
-    free(service->sets);
+    destroy_uses(service->first);
+    pthread_mutex_destroy(&service->mutex);
     free(service);
+}
+
+/*
+ * Takes out what nobody can have seen any more: whoever began at one set may have seen those after
+ * it. Mutex held.
+ */
+static struct questionnaire_use *take_unused(struct submission_service *service)
+{
+    struct questionnaire_use *unused = NULL;
+    struct questionnaire_use **end = &unused;
+    while (service->first != service->last && service->first->users == 0) {
+        *end = service->first;
+        end = &service->first->next;
+        service->first = service->first->next;
+    }
+    *end = NULL;
+    return unused;
 }
 
 bool submission_service_exchange(struct submission_service *service,
                                  struct questionnaire_set *questionnaires)
 {
-    struct questionnaire_set **sets =
-        reallocarray(service->sets, service->sets_count + 1, sizeof(struct questionnaire_set *));
-    if (sets == NULL) {
+    struct questionnaire_use *use = calloc(1, sizeof *use);
+    if (use == NULL) {
         return false;
     }
-    service->sets = sets;
-    service->sets[service->sets_count++] = questionnaires;
+    use->set = questionnaires;
+    pthread_mutex_lock(&service->mutex);
+    if (service->last != NULL) {
+        service->last->next = use;
+    } else {
+        service->first = use;
+    }
+    service->last = use;
     atomic_store(&service->offered, questionnaires);
+    struct questionnaire_use *unused = take_unused(service);
+    pthread_mutex_unlock(&service->mutex);
+    destroy_uses(unused);
     return true;
+}
+
+struct questionnaire_use *submission_service_enter(struct submission_service *service)
+{
+    pthread_mutex_lock(&service->mutex);
+    struct questionnaire_use *use = service->last;
+    use->users++;
+    pthread_mutex_unlock(&service->mutex);
+    return use;
+}
+
+void submission_service_leave(struct submission_service *service, struct questionnaire_use *use)
+{
+    pthread_mutex_lock(&service->mutex);
+    use->users--;
+    struct questionnaire_use *unused = take_unused(service);
+    pthread_mutex_unlock(&service->mutex);
+    destroy_uses(unused);
 }
 
 const struct questionnaire_set *

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "intake/core/log.h"
+#include "intake/domain/submission.h"
 #include "intake/http/admit.h"
 #include "intake/http/library_error.h"
 #include "intake/http/request.h"
@@ -145,6 +146,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 {
     struct dispatch *dispatch = request->dispatch;
     request->counted = true;
+    request->questionnaires = submission_service_enter(request->services->submissions);
     atomic_fetch_add(&dispatch->in_flight, 1);
     observe_in_flight(dispatch->observe, 1);
     struct http_connection *own = connection_of(request->connection);
@@ -358,10 +360,14 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
     }
     (void)deadline_enter(request->deadline, DEADLINE_IDLE);
     const bool counted = request->counted;
+    struct questionnaire_use *questionnaires = request->questionnaires;
     if (counted && !request->reply.close) {
         expect(dispatch, connection_of(connection)); /* before it is in flight no more: see drain */
     }
     request_destroy(request);
+    if (counted) {
+        submission_service_leave(dispatch->services->submissions, questionnaires);
+    }
     if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1) {
         wake_drain(dispatch);
     }

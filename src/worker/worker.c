@@ -186,8 +186,9 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
                             enum pace pace, bool *ret_more, struct err *err)
 {
     struct worker *worker = thread->worker;
-    const struct questionnaire_set *questionnaires =
-        submission_service_questionnaires(worker->options.submissions);
+    struct submission_service *submissions = worker->options.submissions;
+    struct questionnaire_use *use = submission_service_enter(submissions);
+    const struct questionnaire_set *questionnaires = submission_service_questionnaires(submissions);
     struct processing_options options = worker->options.processing;
     if (pace == PACE_GENTLE && options.batch_max > GENTLE_BATCH_MAX) {
         options.batch_max = GENTLE_BATCH_MAX;
@@ -204,6 +205,7 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     if (status == STATUS_OK) {
         count(worker, &again);
     }
+    submission_service_leave(submissions, use);
     if (fresh.claimed < (size_t)options.batch_max && again.claimed == 0) {
         thread->caught_up_us = clock_monotonic_us();
     }

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from intake_harness.bodies import minimal
+from intake_harness.bodies import full, minimal
 from intake_harness.daemon import ROOT, ini, run_command
 from intake_harness.waiting import eventually
 
@@ -133,6 +135,31 @@ def test_sighup_takes_another_directory_of_questionnaires(start_intake, director
     intake.reload()
     eventually(lambda: intake.client().get("/v1/questionnaires/phq-9").status_code == 404)
     assert "at the next restart" not in intake.log()
+
+
+@pytest.mark.threaded
+def test_sighup_again_and_again_while_patients_post_and_staff_read(start_intake, staff_token):
+    """Who began with the questionnaires of before goes on with them."""
+    intake = start_intake()
+    csv = {"format": "csv", "questionnaire": "hair-transplant"}
+    stop = threading.Event()
+
+    def work(number):
+        client, staff = intake.client(), intake.client(staff_token)
+        while not stop.is_set():
+            body = full()
+            assert client.submit(body).status_code == 201
+            assert staff.get(f"/v1/submissions/{body['booking_uid']}").status_code == 200
+            assert staff.get("/v1/export", params=csv).status_code == 200
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work, number) for number in range(4)]
+        for _ in range(30):
+            intake.reload()
+            intake.wait_notification("READY=1")
+        stop.set()
+        assert [worker.result() for worker in workers] == list(range(4))
 
 
 def test_sighup_with_a_fault_keeps_what_was(start_intake):

@@ -66,10 +66,10 @@ def at_work(refuse):
 
 # As in faults.py.
 FAULTS = (
-    ("memory refused once", at_work(Scarcity.refuse_one), 1000, 4, True),
-    ("memory refused once in 1,000 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1000)), 200, 1, True),
-    ("memory refused once in 100 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(100)), 200, 2, True),
-    ("no memory at all for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1)), 100, 2, True),
+    ("memory refused once", at_work(Scarcity.refuse_one), 300, 4, True),
+    ("memory refused once in 1,000 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1000)), 100, 1, True),
+    ("memory refused once in 100 times for 0.1 s", at_work(lambda scarcity: scarcity.refuse(100)), 100, 2, True),
+    ("no memory at all for 0.1 s", at_work(lambda scarcity: scarcity.refuse(1)), 50, 2, True),
 )
 
 

@@ -45,6 +45,9 @@ enum status __wrap_draft_delete_expired(struct connection *connection, long limi
 enum lane_load __wrap_lanes_load(struct lanes *lanes);
 const struct questionnaire_set *
 __wrap_submission_service_questionnaires(const struct submission_service *service);
+struct questionnaire_use *__wrap_submission_service_enter(struct submission_service *service);
+void __wrap_submission_service_leave(struct submission_service *service,
+                                     struct questionnaire_use *use);
 enum status __wrap_processing_run(struct connection *connection,
                                   const struct questionnaire_set *questionnaires,
                                   const struct processing_options *options, bool again,
@@ -104,6 +107,19 @@ __wrap_submission_service_questionnaires(const struct submission_service *servic
 {
     (void)service;
     return NULL;
+}
+
+struct questionnaire_use *__wrap_submission_service_enter(struct submission_service *service)
+{
+    (void)service;
+    return NULL;
+}
+
+void __wrap_submission_service_leave(struct submission_service *service,
+                                     struct questionnaire_use *use)
+{
+    (void)service;
+    (void)use;
 }
 
 enum status __wrap_processing_run(struct connection *connection,

@@ -17,25 +17,32 @@ struct issues;
 struct lanes;
 struct questionnaire;
 struct questionnaire_set;
+struct questionnaire_use;
 
 /*
  * What every post needs: the questionnaires that are offered now, and the lanes. The set can be
- * exchanged while posts are checked against the one before, so earlier sets live on until the
- * service is destroyed; a set is small, and reloads are rare.
+ * exchanged while posts are checked against the one before, which lives on as long as they do.
  */
 struct submission_service;
 
 /* Takes the set over; `lanes` must outlive the service. NULL when memory is out. */
 struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
                                                      struct lanes *lanes);
-/* Destroys every set that it was given. NULL is accepted. */
+/* Destroys the sets that it was given, when nobody uses them any more. NULL is accepted. */
 void submission_service_destroy(struct submission_service *service);
 
 /* Takes a new set over and offers it from now on; false when memory is out. Main thread. */
 bool submission_service_exchange(struct submission_service *service,
                                  struct questionnaire_set *questionnaires);
 
-/* The questionnaires offered now; valid until the service is destroyed. Any thread. */
+/*
+ * Whoever asks for questionnaires enters before, and leaves (once, with what entering returned)
+ * after the last use of one: what was offered meanwhile is destroyed no earlier. Any thread.
+ */
+struct questionnaire_use *submission_service_enter(struct submission_service *service);
+void submission_service_leave(struct submission_service *service, struct questionnaire_use *use);
+
+/* The questionnaires offered now; valid until the caller leaves. Any thread. */
 const struct questionnaire_set *
 submission_service_questionnaires(const struct submission_service *service);
 

@@ -64,7 +64,8 @@ struct request {
     bool is_reading;
     bool suspended;
     _Atomic bool completed; /* publishes the reply to the connection's thread */
-    bool counted;           /* among the requests in flight */
+    bool counted;           /* among the requests in flight, and those who use questionnaires */
+    struct questionnaire_use *questionnaires;
     char method[8];         /* for logs and metrics; a longer one is cut */
     int64_t started_us;     /* monotonic */
     struct wire_headers headers;

@@ -1,0 +1,110 @@
+/* Which questionnaires are offered, and how long those live that were. */
+#include "cmocka_all.h"
+
+#include <stdlib.h>
+
+#include "intake/domain/questionnaire_set.h"
+#include "intake/domain/submission.h"
+
+enum { SETS = 4 };
+
+/* Stand-ins, of which only the address counts. */
+static char sets[SETS];
+static int destroyed[SETS];
+
+static struct questionnaire_set *set(size_t i)
+{
+    return (struct questionnaire_set *)(void *)&sets[i];
+}
+
+void __wrap_questionnaire_set_destroy(struct questionnaire_set *set);
+void __wrap_questionnaire_set_destroy(struct questionnaire_set *set)
+{
+    destroyed[(char *)(void *)set - sets]++;
+}
+
+static struct submission_service *offer_first(void)
+{
+    for (size_t i = 0; i < SETS; i++) {
+        destroyed[i] = 0;
+    }
+    struct submission_service *service = submission_service_create(set(0), NULL);
+    assert_non_null(service);
+    return service;
+}
+
+static void assert_destroyed(int first, int second, int third)
+{
+    assert_int_equal(destroyed[0], first);
+    assert_int_equal(destroyed[1], second);
+    assert_int_equal(destroyed[2], third);
+}
+
+static void test_what_nobody_uses_goes_when_it_is_exchanged(void **state)
+{
+    (void)state;
+    struct submission_service *service = offer_first();
+    submission_service_leave(service, submission_service_enter(service));
+    assert_destroyed(0, 0, 0);
+    assert_true(submission_service_exchange(service, set(1)));
+    assert_ptr_equal(submission_service_questionnaires(service), set(1));
+    assert_destroyed(1, 0, 0);
+    submission_service_destroy(service);
+    assert_destroyed(1, 1, 0);
+}
+
+static void test_what_somebody_uses_goes_when_he_leaves(void **state)
+{
+    (void)state;
+    struct submission_service *service = offer_first();
+    struct questionnaire_use *one = submission_service_enter(service);
+    struct questionnaire_use *two = submission_service_enter(service);
+    assert_true(submission_service_exchange(service, set(1)));
+    submission_service_leave(service, two);
+    assert_destroyed(0, 0, 0);
+    submission_service_leave(service, one);
+    assert_destroyed(1, 0, 0);
+    submission_service_destroy(service);
+}
+
+static void test_who_began_earlier_may_have_seen_what_came_later(void **state)
+{
+    (void)state;
+    struct submission_service *service = offer_first();
+    struct questionnaire_use *early = submission_service_enter(service);
+    assert_true(submission_service_exchange(service, set(1)));
+    struct questionnaire_use *late = submission_service_enter(service);
+    assert_true(submission_service_exchange(service, set(2)));
+    submission_service_leave(service, late);
+    assert_destroyed(0, 0, 0);
+    submission_service_leave(service, early);
+    assert_destroyed(1, 1, 0);
+    submission_service_destroy(service);
+    assert_destroyed(1, 1, 1);
+}
+
+static void test_who_began_later_keeps_nothing_older(void **state)
+{
+    (void)state;
+    struct submission_service *service = offer_first();
+    struct questionnaire_use *early = submission_service_enter(service);
+    assert_true(submission_service_exchange(service, set(1)));
+    struct questionnaire_use *late = submission_service_enter(service);
+    assert_true(submission_service_exchange(service, set(2)));
+    submission_service_leave(service, early);
+    assert_destroyed(1, 0, 0);
+    submission_service_leave(service, late);
+    assert_destroyed(1, 1, 0);
+    submission_service_destroy(service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_nobody_uses_goes_when_it_is_exchanged),
+        cmocka_unit_test(test_what_somebody_uses_goes_when_he_leaves),
+        cmocka_unit_test(test_who_began_earlier_may_have_seen_what_came_later),
+        cmocka_unit_test(test_who_began_later_keeps_nothing_older),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
