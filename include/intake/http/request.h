@@ -66,8 +66,8 @@ struct request {
     _Atomic bool completed; /* publishes the reply to the connection's thread */
     bool counted;           /* among the requests in flight, and those who use questionnaires */
     struct questionnaire_use *questionnaires;
-    char method[8];         /* for logs and metrics; a longer one is cut */
-    int64_t started_us;     /* monotonic */
+    char method[8];     /* for logs and metrics; a longer one is cut */
+    int64_t started_us; /* monotonic */
     struct wire_headers headers;
     const char *token;          /* of the Authorization header */
     char session[SESSION_SIZE]; /* of the cookie, where a guarded route has no token; else "" */
