@@ -187,6 +187,12 @@ static const char *find_fault(const struct scan *scan, const char *version)
     return NULL;
 }
 
+/* Else more than one space, which the library skips, would make up for a CR that is missing. */
+static bool first_line_is_plain(const char *method, size_t target_len, const char *version)
+{
+    return (uintptr_t)version - (uintptr_t)method == strlen(method) + 1 + target_len + 1;
+}
+
 static bool size_adds_up(struct MHD_Connection *connection, const struct scan *scan,
                          const char *method, size_t target_len, const char *version)
 {
@@ -218,6 +224,9 @@ enum wire_verdict wire_check(struct MHD_Connection *connection, const char *meth
         MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &scan);
     }
     const char *fault = find_fault(&scan, version);
+    if (fault == NULL && scan.places_known && !first_line_is_plain(method, target_len, version)) {
+        fault = "The first line is not a method, a target and a version.";
+    }
     if (fault == NULL && scan.places_known &&
         !size_adds_up(connection, &scan, method, target_len, version)) {
         fault = "The headers hold something that is not a header.";

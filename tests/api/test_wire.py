@@ -59,6 +59,7 @@ REFUSED = {
     "line-feeds-alone": post("Content-Length: 2").replace(b"\r\n", b"\n"),
     "line-feed-ends-a-header": post("X-Y: a\nX-Z: b", "Content-Length: 2"),
     "line-feed-ends-the-headers": post("Content-Length: 2").replace(b"\r\n\r\n", b"\r\n\n"),
+    "two-spaces-make-up-for-a-line-feed": post("X-Y: a\nX-Z: b", "Content-Length: 2").replace(b" /", b"  /", 1),
     "folded-first-header": post("Content-Length: 2", host=" Host: x"),
     "space-before-first-header": post("Content-Length: 2", host=" X-Y: z\r\nHost: x"),
     "target-authority": b"GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n",

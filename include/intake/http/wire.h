@@ -5,7 +5,9 @@
  * Most of it is visible in the headers as they are handed over. What is not (a NUL that cuts a
  * value, folded lines, a header without a name, lines that end in LF alone) is found by their
  * place: each part of a plain header lies right behind the part before it, and the sum of all
- * parts is the size that the library read.
+ * parts is the size that the library read. What is not found: a line that ends in NUL LF or NUL CR,
+ * and a line of ':' LF, of which the library leaves just what it leaves of CR LF; a line before the
+ * first that begins with a NUL, which it skips; a NUL in one line that makes up for a LF in another.
  */
 #ifndef INTAKE_HTTP_WIRE_H
 #define INTAKE_HTTP_WIRE_H
