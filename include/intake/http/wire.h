@@ -7,7 +7,8 @@
  * place: each part of a plain header lies right behind the part before it, and the sum of all
  * parts is the size that the library read. What is not found: a line that ends in NUL LF or NUL CR,
  * and a line of ':' LF, of which the library leaves just what it leaves of CR LF; a line before the
- * first that begins with a NUL, which it skips; a NUL in one line that makes up for a LF in another.
+ * first that begins with a NUL, which it skips; a NUL in one line that makes up for a LF in
+ * another.
  */
 #ifndef INTAKE_HTTP_WIRE_H
 #define INTAKE_HTTP_WIRE_H
