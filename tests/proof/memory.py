@@ -8,7 +8,7 @@ import time
 from .faults import among, instance_counts, prove_faults, some_load
 from .stage import OPTIONS, Stage, seconds_until
 
-WINDOW_S = 0.1
+WINDOW_S = 0.1  # how long the fault lasts
 WITHIN = 10_000  # calls
 SHARE, SINGLE, CALLS, REFUSED = range(4)  # as in scarce_memory.c
 
