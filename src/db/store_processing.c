@@ -256,6 +256,11 @@ bool processing_disk_is_full(const struct connection *connection)
     return text_equal(connection_sqlstate(connection), "53100");
 }
 
+bool processing_row_is_held(const struct connection *connection)
+{
+    return text_equal(connection_sqlstate(connection), "55P03");
+}
+
 enum status processing_return_attempts(struct connection *connection,
                                        const struct processing_attempt *attempts, size_t count,
                                        struct err *err)

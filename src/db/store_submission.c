@@ -84,10 +84,9 @@ static const char write_new_sql[] =
  * How to read it: `stored` locks what is there for these bookings; `known` finds the person by
  * booking, then e-mail, then phone; `held` waits for who changes it just then, and a person that
  * was erased meanwhile is not that person any more; `entry` decides what is to be done; the rest
- * does it. Every
- * write sorts, so that each table is finished before the next begins and two batches take their
- * locks in one order. A user or profile that another writer made at the same moment is not
- * inserted (ON CONFLICT DO NOTHING); its entry then falls through to SUBMISSION_LATER and finds
+ * does it. Every write sorts, so that each table is finished before the next begins and two batches
+ * take their locks in one order. A user or profile that another writer made at the same moment is
+ * not inserted (ON CONFLICT DO NOTHING); its entry then falls through to SUBMISSION_LATER and finds
  * the person on its next turn, as do two entries of one batch that turn out to be one person.
  */
 static const char write_any_sql[] =

@@ -38,7 +38,8 @@ struct batch {
     bool *ours;               /* still as they were claimed */
     struct patient *patients; /* sorted by profile_id */
     size_t patients_count;
-    bool disk_full; /* what kept it from being written */
+    bool disk_full; /* what kept it from being written, last */
+    bool row_held;
 };
 
 static int compare_items(const void *a, const void *b)
@@ -373,6 +374,7 @@ static enum status write_batch(struct connection *connection, struct batch *batc
         }
         if (status != STATUS_OK) {
             batch->disk_full = processing_disk_is_full(connection);
+            batch->row_held = processing_row_is_held(connection);
             processing_rollback(connection);
         }
     }
@@ -381,24 +383,23 @@ static enum status write_batch(struct connection *connection, struct batch *batc
 
 /*
  * The database refused to write the batch. Several are put off and come back one by one; one alone
- * is at fault itself, and is tried again later until its attempts are used up. But where it only
- * meets another program each time, which holds the patient's row, it may take as long as that does.
+ * is at fault itself, and is tried again later until its attempts are used up. But where another
+ * program holds the patient's row, it may take as long as that does.
  */
 static void put_off(struct batch *batch, const struct err *err)
 {
-    const bool meets_another = err->status == STATUS_RETRY;
     for (size_t i = 0; i < batch->count; i++) {
         struct processing_item *item = &batch->items[i];
         const int attempts = item->claimed.attempts;
         const bool last =
-            batch->count == 1 && !meets_another && attempts >= batch->options->attempts_max;
+            batch->count == 1 && !batch->row_held && attempts >= batch->options->attempts_max;
         if (item->verdict == VERDICT_FAILED) {
             continue;
         }
         item->verdict = last ? VERDICT_FAILED : VERDICT_RETRY;
-        item->retry_after_ms = batch->count > 1 ? 0
-                               : meets_another  ? batch->options->lease_ms
-                                                : processing_backoff_ms(batch->options, attempts);
+        item->retry_after_ms = batch->count > 1  ? 0
+                               : batch->row_held ? batch->options->lease_ms
+                                                 : processing_backoff_ms(batch->options, attempts);
         snprintf(item->reason, sizeof item->reason, "the result could not be written: %.400s",
                  err->message);
     }
@@ -431,13 +432,13 @@ enum status processing_run(struct connection *connection,
     processing_remember_due(memory, again, batch.items, batch.count);
     status = write_batch(connection, &batch, ret_counts, err);
     /* Its first attempt is not taken back: it would come again among neighbours. */
-    const bool met_another =
-        status == STATUS_RETRY && batch.count == 1 && batch.items[0].claimed.attempts > 1;
+    const bool was_held = status != STATUS_OK && batch.row_held && batch.count == 1 &&
+                          batch.items[0].claimed.attempts > 1;
     if (status == STATUS_INVALID || status == STATUS_INTERNAL || status == STATUS_RETRY) {
         put_off(&batch, err);
         status = write_batch(connection, &batch, ret_counts, err);
     }
-    if (met_another || (status != STATUS_OK && batch.disk_full)) {
+    if (was_held || (status != STATUS_OK && batch.disk_full)) {
         processing_owe(memory, batch.items, batch.count);
     }
     return status;

@@ -80,8 +80,8 @@ void processing_remember_due(struct processing_memory *memory, bool again,
 {
     int64_t *due_from_us = again ? &memory->again_due_from_us : &memory->due_from_us;
     if (memory->looked_at_everything && count > 0) {
-        *due_from_us =
-            0; /* nothing that is left is due before these, also where the clock went back */
+        /* Nothing that is left is due before these, also where the clock went back. */
+        *due_from_us = 0;
     }
     for (size_t i = 0; i < count; i++) {
         const int64_t from_us = items[i].claimed.due_at_us - LATE_COMMIT_US;

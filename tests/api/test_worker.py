@@ -263,6 +263,21 @@ def test_whose_patient_is_held_by_another_program_waits_alone_and_is_not_given_u
     assert database.submission(held["booking_uid"])["status"] == "processed"
 
 
+def test_what_conflicts_each_time_is_given_up(start_intake, database):
+    """It is no race with another writer, and has its attempts like any other fault."""
+    intake = start_intake(FAST)
+    with database.connect("postgres") as admin:
+        admin.execute("""
+            CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE unique_violation; END $$;
+            CREATE TRIGGER conflict BEFORE INSERT OR UPDATE ON medical_backgrounds
+                FOR EACH ROW EXECUTE FUNCTION conflict()""")
+    body = full()
+    assert intake.client().submit(body).status_code == 201
+    intake.wait_processed(body["booking_uid"])
+    assert database.submission(body["booking_uid"])["status"] == "failed"
+
+
 def test_a_disabled_worker_leaves_everything(start_intake):
     intake = start_intake({"worker.enabled": "false"})
     client = intake.client()

@@ -52,6 +52,8 @@ enum status processing_lock(struct connection *connection,
 
 /* Whether the last statement failed because the server could not make a file longer. */
 bool processing_disk_is_full(const struct connection *connection);
+/* Or because somebody held a row for longer than `lock_timeout` (lock_not_available). */
+bool processing_row_is_held(const struct connection *connection);
 
 /* An attempt that was counted by a claim. */
 struct processing_attempt {

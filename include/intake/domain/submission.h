@@ -28,7 +28,7 @@ struct submission_service;
 /* Takes the set over; `lanes` must outlive the service. NULL when memory is out. */
 struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
                                                      struct lanes *lanes);
-/* Destroys the sets that it was given, when nobody uses them any more. NULL is accepted. */
+/* With its sets; nobody uses one any more. NULL is accepted. */
 void submission_service_destroy(struct submission_service *service);
 
 /* Takes a new set over and offers it from now on; false when memory is out. Main thread. */
