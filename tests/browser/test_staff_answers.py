@@ -150,9 +150,9 @@ def downloads(page):
 
 
 def downloaded(folder, suffix):
-    """The text of the one file that is there now, once it is there as a whole."""
-    path, = eventually(lambda: [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(suffix)],
-                       what=f"a file {suffix}")
+    """The text of the one file that is there now, once it is there as a whole: empty, it only keeps the name taken."""
+    path, = eventually(lambda: [entry.path for entry in os.scandir(folder)
+                                if entry.name.endswith(suffix) and entry.stat().st_size], what=f"a file {suffix}")
     with open(path, encoding="utf-8") as file:
         text = file.read()
     os.unlink(path)
