@@ -13,7 +13,7 @@ static const char no_cookies[] = "Cookie";
 struct scan {
     struct wire_headers *headers;
     const char *fault;
-    size_t bytes; /* of all header lines so far, as they came */
+    const char *next; /* where the line behind those so far has to begin */
     unsigned host_count;
     unsigned length_count;
     unsigned encoding_count;
@@ -69,11 +69,11 @@ static bool is_word(const char *text, size_t len, const char *word)
     return strlen(word) == len && strncasecmp(text, word, len) == 0;
 }
 
-/* Adds the line's length; false when key and value do not lie as a plain line leaves them. */
-static bool measure(struct scan *scan, const char *key, size_t key_len, const char *value,
-                    size_t value_len)
+/* Whether key and value lie as a plain line leaves them, right behind the line before it. */
+static bool is_in_place(struct scan *scan, const char *key, size_t key_len, const char *value,
+                        size_t value_len)
 {
-    if (value < key + key_len + 1) {
+    if (key != scan->next || value < key + key_len + 1) {
         return false;
     }
     for (const char *between = key + key_len + 1; between < value; between++) {
@@ -81,7 +81,7 @@ static bool measure(struct scan *scan, const char *key, size_t key_len, const ch
             return false;
         }
     }
-    scan->bytes += (size_t)(value - key) + value_len + strlen("\r\n");
+    scan->next = value + value_len + strlen("\r\n");
     return true;
 }
 
@@ -154,7 +154,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
         scan->fault = "A header's name has a character that names cannot have.";
     } else if (value == NULL || !wire_is_value(value, value_len)) {
         scan->fault = "A header's value has a control character.";
-    } else if (scan->places_known && !measure(scan, key, key_len, value, value_len)) {
+    } else if (scan->places_known && !is_in_place(scan, key, key_len, value, value_len)) {
         scan->fault = "A header is not one line of name and value.";
     } else {
         take_header(scan, key, key_len, value, value_len);
@@ -193,13 +193,16 @@ static bool first_line_is_plain(const char *method, size_t target_len, const cha
     return (uintptr_t)version - (uintptr_t)method == strlen(method) + 1 + target_len + 1;
 }
 
-static bool size_adds_up(struct MHD_Connection *connection, const struct scan *scan,
-                         const char *method, size_t target_len, const char *version)
+/* The library makes a NUL of each byte that ends a line, and so leaves four at the end. */
+static bool end_is_plain(struct MHD_Connection *connection, const struct scan *scan,
+                         const char *method)
 {
+    static const char ends[sizeof "\r\n\r\n" - 1] = {0};
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    const size_t first_line = strlen(method) + 1 + target_len + 1 + strlen(version) + 2;
-    return info == NULL || info->header_size == first_line + scan->bytes + strlen("\r\n");
+    const char *end = scan->next + strlen("\r\n");
+    return info != NULL && info->header_size == (uintptr_t)end - (uintptr_t)method &&
+           memcmp(end - sizeof ends, ends, sizeof ends) == 0;
 }
 
 void wire_hide_cookies(struct MHD_Connection *connection)
@@ -217,6 +220,7 @@ enum wire_verdict wire_check(struct MHD_Connection *connection, const char *meth
         .headers = ret_headers,
         /* 1.0 and later refuse all this themselves, and may store it otherwise. */
         .places_known = strncmp(MHD_get_version(), "0.9.", 4) == 0,
+        .next = version + strlen(version) + strlen("\r\n"),
     };
     if (!wire_is_token(method, strlen(method))) {
         scan.fault = "The method has a character that methods cannot have.";
@@ -227,8 +231,7 @@ enum wire_verdict wire_check(struct MHD_Connection *connection, const char *meth
     if (fault == NULL && scan.places_known && !first_line_is_plain(method, target_len, version)) {
         fault = "The first line is not a method, a target and a version.";
     }
-    if (fault == NULL && scan.places_known &&
-        !size_adds_up(connection, &scan, method, target_len, version)) {
+    if (fault == NULL && scan.places_known && !end_is_plain(connection, &scan, method)) {
         fault = "The headers hold something that is not a header.";
     }
     if (fault != NULL) {

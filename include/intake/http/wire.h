@@ -4,11 +4,14 @@
  *
  * Most of it is visible in the headers as they are handed over. What is not (a NUL that cuts a
  * value, folded lines, a header without a name, lines that end in LF alone) is found by their
- * place: each part of a plain header lies right behind the part before it, and the sum of all
- * parts is the size that the library read. What is not found: a line that ends in NUL LF or NUL CR,
- * and a line of ':' LF, of which the library leaves just what it leaves of CR LF; a line before the
- * first that begins with a NUL, which it skips; a NUL in one line that makes up for a LF in
- * another.
+ * place: each part of a plain header lies right behind the part before it, and the end behind the
+ * last. What is not found, since the library makes a NUL of each byte that ends a line:
+ *
+ * - a header line that ends in NUL LF instead of CR LF;
+ * - four other bytes than CR LF CR LF at the end, if they are NUL, CR and LF and the library takes
+ *   them for it (such as LF NUL CR LF), or with a ':' that begins the last line, which it takes for
+ *   an empty one (such as CR LF ':' LF);
+ * - lines before the first that begin with a NUL: it skips them as if they were empty.
  */
 #ifndef INTAKE_HTTP_WIRE_H
 #define INTAKE_HTTP_WIRE_H
