@@ -11,14 +11,18 @@ from intake_harness.waiting import eventually
 ROW = "INSERT INTO audit_log (actor, action, booking_uid, request_id, client_address, reason) VALUES"
 
 
-@pytest.fixture
-def audit(binary, database):
-    """audit("verify") runs it to its end."""
+def auditing(binary, database):
     def run(*arguments, code=0):
         done = run_command(binary, "audit", *arguments, conninfo=database.conninfo)
         assert done.returncode == code, done.stdout + done.stderr
         return done
     return run
+
+
+@pytest.fixture
+def audit(binary, database):
+    """audit("verify") runs it to its end."""
+    return auditing(binary, database)
 
 
 def add(database, count=1):
@@ -37,14 +41,33 @@ def tamper(database, *statements):
             owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_is_append_only")
 
 
-def three_seals(database, audit):
-    """Nine rows of ours under the last three seals, and the first one's id."""
+@pytest.fixture(scope="module")
+def three_seals(binary, postgres, template):
+    """A database to copy, with nine rows of ours under the last three of four seals, and the first one's id."""
+    database = postgres.create_database(template[0])
+    audit = auditing(binary, database)
     audit("seal")
     first = database.value("SELECT max(id) FROM audit_log") + 1
     for _ in range(3):
         add(database, 3)
         audit("seal")
-    return first
+    audit("verify")
+    assert database.value("SELECT max(number) FROM audit_seals") == 4
+    database.close()
+    yield database.name, first
+    database.drop()
+
+
+@pytest.fixture
+def sealed(postgres, three_seals):
+    copy = postgres.create_database(three_seals[0])
+    yield copy
+    copy.drop()
+
+
+@pytest.fixture
+def audit_sealed(binary, sealed):
+    return auditing(binary, sealed)
 
 
 def test_the_daemon_seals_what_it_writes(intake, client, staff, audit):
@@ -114,21 +137,20 @@ def test_many_rows_go_under_several_seals(database, audit):
     "action = 'other'", "booking_uid = 'other'", "booking_uid = NULL", "request_id = ''", "detail = '{}'",
     "client_address = NULL", "client_address = '192.0.2.1/24'", "reason = ''", "id = id + 1000000"])
 @pytest.mark.parametrize("nth", [0, 4, 8])
-def test_an_altered_row_is_named(database, audit, change, nth):
-    row = three_seals(database, audit) + nth
-    audit("verify")
+def test_an_altered_row_is_named(sealed, audit_sealed, three_seals, change, nth):
+    row = three_seals[1] + nth
     override = change.startswith("id")
     identity = ["ALTER TABLE audit_log ALTER id DROP IDENTITY"] if override else []
-    tamper(database, *identity, f"UPDATE audit_log SET {change} WHERE id = {row}")
+    tamper(sealed, *identity, f"UPDATE audit_log SET {change} WHERE id = {row}")
     what = "removed" if override else "altered"
-    assert f"row {row} of audit_log was {what}" in audit("verify", code=1).stderr
+    assert f"row {row} of audit_log was {what}" in audit_sealed("verify", code=1).stderr
 
 
 @pytest.mark.parametrize("nth", [0, 4, 8])
-def test_a_removed_row_is_named(database, audit, nth):
-    row = three_seals(database, audit) + nth
-    tamper(database, f"DELETE FROM audit_log WHERE id = {row}")
-    assert f"row {row} of audit_log was removed" in audit("verify", code=1).stderr
+def test_a_removed_row_is_named(sealed, audit_sealed, three_seals, nth):
+    row = three_seals[1] + nth
+    tamper(sealed, f"DELETE FROM audit_log WHERE id = {row}")
+    assert f"row {row} of audit_log was removed" in audit_sealed("verify", code=1).stderr
 
 
 @pytest.mark.parametrize("change, named", [
@@ -141,28 +163,26 @@ def test_a_removed_row_is_named(database, audit, nth):
     ("UPDATE audit_seals SET previous_hash = sha256('x') WHERE number = 1", 1),
     ("DELETE FROM audit_seals WHERE number = 1", 2),
     ("DELETE FROM audit_seals WHERE number = 3", 4)])
-def test_a_seal_that_was_altered_or_removed_is_named(database, audit, change, named):
-    three_seals(database, audit)
-    assert database.value("SELECT max(number) FROM audit_seals") == 4
-    tamper(database, change)
-    assert f"seal {named} of audit_seals" in audit("verify", code=1).stderr
+def test_a_seal_that_was_altered_or_removed_is_named(sealed, audit_sealed, change, named):
+    assert sealed.value("SELECT max(number) FROM audit_seals") == 4
+    tamper(sealed, change)
+    assert f"seal {named} of audit_seals" in audit_sealed("verify", code=1).stderr
 
 
-def test_a_cut_off_end_is_found_with_a_seal_that_was_noted(database, audit):
-    first = three_seals(database, audit)
-    head = re.search(r"head (\d+:[0-9a-f]{64})", audit("verify").stdout)[1]
-    audit("verify", "--head", head)
-    tamper(database, f"DELETE FROM audit_log WHERE id >= {first + 6}", "DELETE FROM audit_seals WHERE number = 4")
-    audit("verify")
-    assert "no seal 4 with that hash" in audit("verify", "--head", head, code=1).stderr
+def test_a_cut_off_end_is_found_with_a_seal_that_was_noted(sealed, audit_sealed, three_seals):
+    first = three_seals[1]
+    head = re.search(r"head (\d+:[0-9a-f]{64})", audit_sealed("verify").stdout)[1]
+    audit_sealed("verify", "--head", head)
+    tamper(sealed, f"DELETE FROM audit_log WHERE id >= {first + 6}", "DELETE FROM audit_seals WHERE number = 4")
+    audit_sealed("verify")
+    assert "no seal 4 with that hash" in audit_sealed("verify", "--head", head, code=1).stderr
 
 
-def test_a_row_that_is_slipped_in_is_named(database, audit):
-    three_seals(database, audit)
-    database.query("INSERT INTO audit_log (id, actor, action, request_id) OVERRIDING SYSTEM VALUE"
+def test_a_row_that_is_slipped_in_is_named(sealed, audit_sealed):
+    sealed.query("INSERT INTO audit_log (id, actor, action, request_id) OVERRIDING SYSTEM VALUE"
                    " VALUES (0, 'a', 'b', 'c')")
-    audit("seal")
-    assert "row 0 of audit_log is among sealed ones" in audit("verify", code=1).stderr
+    audit_sealed("seal")
+    assert "row 0 of audit_log is among sealed ones" in audit_sealed("verify", code=1).stderr
 
 
 def test_a_row_that_commits_late_is_sealed_late(database, audit):
@@ -194,13 +214,12 @@ def test_an_id_that_was_rolled_back_is_waited_for_no_longer_than_an_hour(databas
     assert database.value(gaps) == "{}"
 
 
-def test_a_step_back_and_forward_leaves_the_chain_whole(binary, database, audit):
-    three_seals(database, audit)
+def test_a_step_back_and_forward_leaves_the_chain_whole(binary, sealed, audit_sealed):
     for arguments in (("down", "--to", "0"), ("up",)):
-        assert run_command(binary, "migrate", *arguments, conninfo=database.conninfo).returncode == 0
-    add(database)
-    audit("seal")
-    assert "every row is sealed" in audit("verify").stdout
+        assert run_command(binary, "migrate", *arguments, conninfo=sealed.conninfo).returncode == 0
+    add(sealed)
+    audit_sealed("seal")
+    assert "every row is sealed" in audit_sealed("verify").stdout
 
 
 @pytest.mark.parametrize("user", ["intake", "postgres"])

@@ -180,8 +180,12 @@ class Database:
              WHERE s.booking_uid = %s""", (booking_uid,))
         return rows[0]["medical_data"] if rows else None
 
-    def drop(self):
+    def close(self):
+        """Nobody is in it any more, so that it can be copied; the next query opens it again."""
         if self._connection is not None:
             self._connection.close()
+
+    def drop(self):
+        self.close()
         with self.cluster.connect("postgres") as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")

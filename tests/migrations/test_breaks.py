@@ -9,7 +9,7 @@ from intake_harness.migrating import break_off, invalid_indexes, waiting_index_b
 from intake_harness.schema import content, use
 
 # Of the faults that a run can meet, each so many-th strikes; with INTAKE_TEST_LONG all of them do.
-STRIDE = 1 if os.environ.get("INTAKE_TEST_LONG") else 3
+STRIDE = 1 if os.environ.get("INTAKE_TEST_LONG") else 7
 
 
 @pytest.mark.parametrize("victim", ["program", "backend"])
