@@ -97,10 +97,13 @@ static bool parse_query(char *query, struct target *target)
 static char *path_of_url(char *text)
 {
     static const char *const schemes[] = {"http://", "https://"};
+    static const char authority_bytes[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "-._~!$&'()*+,;=%:[]"; /* RFC 3986 section 3.2.2 */
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         const size_t len = strlen(schemes[i]);
         if (strncasecmp(text, schemes[i], len) == 0) {
-            const size_t authority = strcspn(text + len, "/?");
+            const size_t authority = strspn(text + len, authority_bytes);
             return authority > 0 && text[len + authority] == '/' ? text + len + authority : NULL;
         }
     }

@@ -68,6 +68,7 @@ REFUSED = {
     "target-authority": b"GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
     "target-of-connect": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
     "target-of-another-scheme": b"GET ftp://x/version HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target-with-return-in-its-host": b"GET http://x\r/version HTTP/1.1\r\nHost: x\r\n\r\n",
     "target-with-fragment": b"GET /version#x HTTP/1.1\r\nHost: x\r\n\r\n",
     "target-with-nul": b"GET /ver\0sion HTTP/1.1\r\nHost: x\r\n\r\n",
     "target-not-utf-8": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",

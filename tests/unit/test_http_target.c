@@ -67,6 +67,21 @@ static void test_url_form_is_the_path_of_the_url(void **state)
     assert_string_equal(target_query(&target, "c"), "1");
 }
 
+static void test_url_with_what_no_host_has_is_refused(void **state)
+{
+    (void)state;
+    struct target target;
+    static const char *const bad[] = {"\r", " ", "#", "\\", "\x7f", "\xff", "@", "\xc3\xa4"};
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        char url[32];
+        snprintf(url, sizeof url, "http://a%sb/c", bad[i]);
+        if (parse(url, &target)) {
+            fail_msg("accepted: %s", url);
+        }
+    }
+    assert_true(parse("http://[::1]:80/c", &target));
+}
+
 static void test_asterisk_names_no_resource(void **state)
 {
     (void)state;
@@ -125,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_root_and_trailing_slash_have_an_empty_segment),
         cmocka_unit_test(test_query_is_decoded_with_plus_as_space),
         cmocka_unit_test(test_url_form_is_the_path_of_the_url),
+        cmocka_unit_test(test_url_with_what_no_host_has_is_refused),
         cmocka_unit_test(test_asterisk_names_no_resource),
         cmocka_unit_test(test_what_is_no_target_is_refused),
         cmocka_unit_test(test_more_segments_than_any_route_has_are_counted_not_kept),
