@@ -203,7 +203,8 @@ static void read_head(const char *method, const char *version)
     strbuf_printf(&first, "%s %s %s", method, current.target, version);
     fuzz_assert((size_t)(end - line) >= first.len && memcmp(line, first.data, first.len) == 0,
                 "the first line", line);
-    fuzz_assert(strcspn(first.data, "\r\n") == first.len, "one line", line);
+    fuzz_assert(wire_is_value(first.data, first.len) && strchr(current.target, ' ') == NULL,
+                "three parts", line);
     line += first.len;
     size_t ends = count_ends(line, end, true);
     for (line += ends; ends == 2; line += ends) {
