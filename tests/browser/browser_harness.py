@@ -21,16 +21,16 @@ axe.run(document, {runOnly: {type: "tag", values: rules}, resultTypes: ["violati
 
 
 class Browser:
-    """A browser with an empty profile of its own."""
+    """A browser with a profile of its own; begin() and forget() are around what a test does with it."""
 
-    def __init__(self, width, height, lang):
+    def __init__(self, lang):
         self._profile = tempfile.mkdtemp(prefix="intake-browser-")
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
                          "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
                          "--disable-component-update", "--disable-sync", f"--lang={lang}",
-                         f"--window-size={max(width, 500)},{height}", f"--user-data-dir={self._profile}"):
+                         "--window-size=1280,900", f"--user-data-dir={self._profile}"):
             options.add_argument(argument)
         options.add_experimental_option("prefs", {"intl.accept_languages": lang})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -38,6 +38,18 @@ class Browser:
         self.driver.set_script_timeout(60)
         self._entries = []
         self.driver.intake = self
+
+    def begin(self, width, height):
+        """A new tab; what was said of the ones before is not heard any more."""
+        before = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        fresh = self.driver.current_window_handle
+        self.driver.switch_to.window(before)
+        self.driver.close()
+        self.driver.switch_to.window(fresh)
+        self.network()
+        self.driver.get_log("browser")
+        self._entries = []
         # A phone is narrower than any window may be.
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=height,
                      deviceScaleFactor=2 if width < 600 else 1, mobile=width < 600)
@@ -81,6 +93,15 @@ class Browser:
             if address.scheme in ("http", "https", "ws", "wss") and address.hostname != "127.0.0.1":
                 found.append(f"a request to {address.hostname}")
         return found
+
+    def forget(self):
+        """As a profile that is new: no cookie, no storage, no cache, no permission, whatever the pages were."""
+        for origin in {"{0.scheme}://{0.netloc}".format(urlsplit(request["url"])) for request in self.requests()}:
+            self.command("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
+        self.command("Network.clearBrowserCookies")
+        self.command("Network.clearBrowserCache")
+        self.command("Browser.resetPermissions")
+        self.command("Browser.setDownloadBehavior", behavior="default")
 
     def close(self):
         self.driver.quit()

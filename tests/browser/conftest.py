@@ -1,5 +1,7 @@
 """A real browser: Debian's Chromium, and what it must never do on our pages."""
 
+import collections
+import itertools
 import os
 import tempfile
 
@@ -21,23 +23,35 @@ def screenshots():
     return folder
 
 
+@pytest.fixture(scope="session")
+def browsers():
+    """Those that no test uses now, by language: to start one takes longer than most tests."""
+    idle = collections.defaultdict(list)
+    yield idle
+    for each in itertools.chain(*idle.values()):
+        each.close()
+
+
 @pytest.fixture
-def browser():
+def browser(browsers):
     """
-    browser(width=…, height=…, lang="ar") is a fresh Chromium, with no storage of another's. At the
-    end it must have met no violation of our content policy, no script error, no foreign host.
+    browser(width=…, height=…, lang="ar") is a Chromium with no storage of another test's. At the end
+    it must have met no violation of our content policy, no script error, no foreign host.
     """
-    opened = []
+    used = []
 
     def open_browser(width=SIZE["width"], height=SIZE["height"], lang="en"):
-        opened.append(Browser(width, height, lang))
-        return opened[-1].driver
+        each = browsers[lang].pop() if browsers[lang] else Browser(lang)
+        used.append((lang, each))
+        each.begin(width, height)
+        return each.driver
 
     yield open_browser
     faults = []
-    for each in opened:
+    for lang, each in used:
         faults += each.faults()
-        each.close()
+        each.forget()
+        browsers[lang].append(each)
     assert not faults, "\n".join(faults)
 
 
