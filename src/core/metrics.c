@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct series {
     char *labels;
@@ -31,10 +33,12 @@ struct metrics {
     size_t families_count;
 };
 
+/* All are added at start-up, when nothing can be lost yet. */
 static void *must(void *memory)
 {
     if (memory == NULL) {
-        abort();
+        (void)fputs("intake: cannot serve: out of memory\n", stderr);
+        _exit(EXIT_FAILURE);
     }
     return memory;
 }

@@ -17,8 +17,14 @@ struct executor {
     struct executor_job **end;
     size_t depth;
     bool stopping;
-    pthread_t *threads;
-    size_t threads_count;
+    struct executor_thread *threads; /* options.count of them */
+};
+
+struct executor_thread {
+    struct executor *executor;
+    struct connection *connection;
+    bool started;
+    pthread_t thread;
 };
 
 /* Takes the first job off the queue, which is not empty. Mutex held. */
@@ -68,7 +74,7 @@ static void run_alone(struct executor_job *job, struct connection *connection, b
     } else if (is_late(job)) {
         (void)err_set(&err, STATUS_UNAVAILABLE, "waited too long for a database connection");
         job->refuse(job, &err);
-    } else if (connection == NULL || connection_ensure(connection, &err) != STATUS_OK) {
+    } else if (connection_ensure(connection, &err) != STATUS_OK) {
         job->refuse(job, &err);
     } else {
         job->run(job, connection);
@@ -81,7 +87,7 @@ static bool work_together(struct executor_job *const *jobs, size_t count,
                           struct connection *connection, size_t *ret_worked)
 {
     *ret_worked = 0;
-    if (connection == NULL || connection_ensure(connection, NULL) != STATUS_OK ||
+    if (connection_ensure(connection, NULL) != STATUS_OK ||
         transaction_begin(connection, NULL) != STATUS_OK) {
         return false;
     }
@@ -117,20 +123,28 @@ static void run_together(struct executor_job *const *jobs, size_t count,
 
 static void *run_thread(void *arg)
 {
-    struct executor *executor = arg;
-    struct connection *connection = connection_create(&executor->options.connection);
+    const struct executor_thread *thread = arg;
+    struct executor *executor = thread->executor;
     struct executor_job *jobs[TOGETHER_MAX];
     bool stopping;
     for (size_t count = take_jobs(executor, jobs, &stopping); count > 0;
          count = take_jobs(executor, jobs, &stopping)) {
         if (count == 1) {
-            run_alone(jobs[0], connection, stopping);
+            run_alone(jobs[0], thread->connection, stopping);
         } else {
-            run_together(jobs, count, connection);
+            run_together(jobs, count, thread->connection);
         }
     }
-    connection_destroy(connection);
     return NULL;
+}
+
+static bool start_thread(struct executor *executor, struct executor_thread *thread)
+{
+    thread->executor = executor;
+    thread->connection = connection_create(&executor->options.connection);
+    thread->started = thread->connection != NULL &&
+                      pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
+    return thread->started;
 }
 
 enum status executor_create(const struct executor_options *options, struct executor **ret_executor,
@@ -145,13 +159,11 @@ enum status executor_create(const struct executor_options *options, struct execu
     pthread_mutex_init(&executor->mutex, NULL);
     pthread_cond_init(&executor->wake, NULL);
     executor->threads = calloc((size_t)options->count, sizeof *executor->threads);
-    for (long i = 0; executor->threads != NULL && i < options->count; i++) {
-        if (pthread_create(&executor->threads[i], NULL, run_thread, executor) != 0) {
-            break;
-        }
-        executor->threads_count++;
+    bool started = executor->threads != NULL;
+    for (long i = 0; i < options->count && started; i++) {
+        started = start_thread(executor, &executor->threads[i]);
     }
-    if (executor->threads_count != (size_t)options->count) {
+    if (!started) {
         executor_destroy(executor);
         return err_set(err, STATUS_NO_MEMORY, "cannot start the executor's threads");
     }
@@ -168,8 +180,11 @@ void executor_destroy(struct executor *executor)
     executor->stopping = true;
     pthread_cond_broadcast(&executor->wake);
     pthread_mutex_unlock(&executor->mutex);
-    for (size_t i = 0; i < executor->threads_count; i++) {
-        pthread_join(executor->threads[i], NULL);
+    for (long i = 0; i < executor->options.count && executor->threads != NULL; i++) {
+        if (executor->threads[i].started) {
+            pthread_join(executor->threads[i].thread, NULL);
+        }
+        connection_destroy(executor->threads[i].connection);
     }
     pthread_cond_destroy(&executor->wake);
     pthread_mutex_destroy(&executor->mutex);

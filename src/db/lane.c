@@ -35,8 +35,7 @@ struct lanes {
     int64_t busy_at_us;    /* when a batch was taken last */
     int64_t pressed_at_us; /* when a large one was */
     int64_t lost_at_us;    /* since when the database is of no use; 0: it is of use */
-    pthread_t *threads;
-    size_t threads_count;
+    struct lane *each;     /* options.count of them */
 };
 
 /* What one lane's thread works with. */
@@ -45,6 +44,8 @@ struct lane {
     struct connection *connection;
     struct submission_writer *writer;
     struct submission_write **batch;
+    bool started;
+    pthread_t thread;
 };
 
 static void refuse_all(struct submission_write *first, const struct err *err)
@@ -97,21 +98,6 @@ static bool is_later(const struct submission_write *write)
 static bool has_conflicted(const struct submission_write *write)
 {
     return write->conflicts > 0;
-}
-
-/* Moves those to the front and counts them. */
-static size_t bring_first(struct submission_write **writes, size_t count,
-                          bool (*is_first)(const struct submission_write *write))
-{
-    size_t first = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (is_first(writes[i])) {
-            struct submission_write *swap = writes[first];
-            writes[first++] = writes[i];
-            writes[i] = swap;
-        }
-    }
-    return first;
 }
 
 /* They are committed: lets go of their keys, then tells everyone. */
@@ -217,7 +203,7 @@ static void write_halves(struct lane *lane, bool only_new, struct submission_wri
  */
 static void write_known(struct lane *lane, struct submission_write **writes, size_t count)
 {
-    const size_t alone = bring_first(writes, count, has_conflicted);
+    const size_t alone = lane_queue_bring_first(writes, count, has_conflicted);
     if (count > alone) {
         write_entries(lane, false, writes + alone, count - alone);
     }
@@ -240,7 +226,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
                                first_deadline(writes, count), &err);
     if (status == STATUS_OK) {
-        const size_t later = bring_first(writes, count, is_later);
+        const size_t later = lane_queue_bring_first(writes, count, is_later);
         settle_written(lanes, writes + later, count - later);
         if (later > 0 && only_new) {
             write_known(lane, writes, later);
@@ -313,25 +299,17 @@ static void note_load(struct lanes *lanes, size_t count)
 
 static void *run_lane(void *arg)
 {
-    struct lanes *lanes = arg;
-    struct lane lane = {
-        .lanes = lanes,
-        .connection = connection_create(&lanes->connection),
-        .writer = submission_writer_create(),
-        .batch = calloc((size_t)lanes->options.batch_max, sizeof(struct submission_write *)),
-    };
-    if (lane.connection == NULL || lane.writer == NULL || lane.batch == NULL) {
-        abort(); /* out of memory at start-up */
-    }
-    (void)connection_ensure(lane.connection, NULL);
+    struct lane *lane = arg;
+    struct lanes *lanes = lane->lanes;
+    (void)connection_ensure(lane->connection, NULL);
     while (wait_for_work(lanes)) {
-        if (!reach_database(&lane)) {
+        if (!reach_database(lane)) {
             continue;
         }
         pthread_mutex_lock(&lanes->mutex);
         struct submission_write *late = take_late(lanes);
         const size_t count =
-            lane_queue_take(&lanes->queue, lane.batch, (size_t)lanes->options.batch_max);
+            lane_queue_take(&lanes->queue, lane->batch, (size_t)lanes->options.batch_max);
         note_load(lanes, count);
         if (count == 0 && late == NULL && lanes->queue.first != NULL) {
             /* All that waits meets what is on its way, whose end wakes us. */
@@ -343,13 +321,33 @@ static void *run_lane(void *arg)
         (void)err_set(&err, STATUS_UNAVAILABLE, "waited too long to be written");
         refuse_all(late, &err);
         if (count > 0) {
-            write_entries(&lane, true, lane.batch, count);
+            write_entries(lane, true, lane->batch, count);
         }
     }
-    free(lane.batch);
-    submission_writer_destroy(lane.writer);
-    connection_destroy(lane.connection);
     return NULL;
+}
+
+/* False when memory is out; finish_lane() takes what there is then. */
+static bool start_lane(struct lanes *lanes, struct lane *lane)
+{
+    lane->lanes = lanes;
+    lane->connection = connection_create(&lanes->connection);
+    lane->writer = submission_writer_create();
+    lane->batch = calloc((size_t)lanes->options.batch_max, sizeof(struct submission_write *));
+    lane->started = lane->connection != NULL && lane->writer != NULL && lane->batch != NULL &&
+                    pthread_create(&lane->thread, NULL, run_lane, lane) == 0;
+    return lane->started;
+}
+
+/* Waits for its end, if it was started. */
+static void finish_lane(struct lane *lane)
+{
+    if (lane->started) {
+        pthread_join(lane->thread, NULL);
+    }
+    free(lane->batch);
+    submission_writer_destroy(lane->writer);
+    connection_destroy(lane->connection);
 }
 
 enum status lanes_create(const struct lane_options *options, struct lanes **ret_lanes,
@@ -374,14 +372,12 @@ enum status lanes_create(const struct lane_options *options, struct lanes **ret_
     pthread_cond_init(&lanes->wake, NULL);
     condition_init(&lanes->pause);
 
-    lanes->threads = calloc((size_t)options->count, sizeof *lanes->threads);
-    for (long i = 0; lanes->threads != NULL && i < options->count; i++) {
-        if (pthread_create(&lanes->threads[i], NULL, run_lane, lanes) != 0) {
-            break;
-        }
-        lanes->threads_count++;
+    lanes->each = calloc((size_t)options->count, sizeof *lanes->each);
+    bool started = lanes->each != NULL;
+    for (long i = 0; i < options->count && started; i++) {
+        started = start_lane(lanes, &lanes->each[i]);
     }
-    if (lanes->threads_count != (size_t)options->count) {
+    if (!started) {
         lanes_destroy(lanes);
         return err_set(err, STATUS_NO_MEMORY, "cannot start the lanes' threads");
     }
@@ -398,13 +394,13 @@ void lanes_destroy(struct lanes *lanes)
     lanes->stopping = true;
     pthread_cond_broadcast(&lanes->wake);
     pthread_mutex_unlock(&lanes->mutex);
-    for (size_t i = 0; i < lanes->threads_count; i++) {
-        pthread_join(lanes->threads[i], NULL);
+    for (long i = 0; i < lanes->options.count && lanes->each != NULL; i++) {
+        finish_lane(&lanes->each[i]);
     }
     pthread_cond_destroy(&lanes->pause);
     pthread_cond_destroy(&lanes->wake);
     pthread_mutex_destroy(&lanes->mutex);
-    free(lanes->threads);
+    free(lanes->each);
     free(lanes);
 }
 

@@ -121,3 +121,17 @@ void lane_queue_give_back(struct lane_queue *queue, struct submission_write *con
         queue->depth++;
     }
 }
+
+size_t lane_queue_bring_first(struct submission_write **writes, size_t count,
+                              bool (*is_first)(const struct submission_write *write))
+{
+    size_t first = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(writes[i])) {
+            struct submission_write *swap = writes[first];
+            writes[first++] = writes[i];
+            writes[i] = swap;
+        }
+    }
+    return first;
+}

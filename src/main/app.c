@@ -188,10 +188,9 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     log_set_level(config_log_level(&app->config));
     app->metrics = metrics_create();
     app->worker = app->metrics != NULL ? worker_create(app->metrics) : NULL;
-    if (app->worker == NULL) {
+    if (app->worker == NULL || !app_add_health(app)) {
         return err_no_memory(err);
     }
-    app_add_health(app);
     const struct connection_options monitoring = connection_options(app, "intake monitor", 0);
     enum status status = monitor_create(&monitoring, &app->monitor, err);
     status = status == STATUS_OK ? start_lanes(app, err) : status;

@@ -52,8 +52,8 @@ enum status app_reload(struct app *app, struct err *err);
 /* Answers what was accepted, then ends everything; also after an incomplete start. */
 void app_stop(struct app *app);
 
-/* health.c: fills app->checks and the gauges. */
-void app_add_health(struct app *app);
+/* health.c: fills app->checks and the gauges; false when memory is out. */
+bool app_add_health(struct app *app);
 void app_finish_health(struct app *app);
 
 #endif

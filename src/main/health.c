@@ -105,7 +105,7 @@ static void update_gauges(void *context)
     }
 }
 
-void app_add_health(struct app *app)
+bool app_add_health(struct app *app)
 {
     const struct health_check checks[APP_CHECKS] = {
         {"database", "datastore", true, read_database, app},
@@ -121,7 +121,7 @@ void app_add_health(struct app *app)
 
     app->gauges = calloc(1, sizeof *app->gauges);
     if (app->gauges == NULL) {
-        abort(); /* out of memory at start-up, as in metrics_add() */
+        return false;
     }
     for (size_t i = 0; i < GAUGES; i++) {
         app->gauges->metric[i] =
@@ -130,6 +130,7 @@ void app_add_health(struct app *app)
     }
     app->services.update_metrics = update_gauges;
     app->services.update_metrics_context = app;
+    return true;
 }
 
 void app_finish_health(struct app *app)

@@ -21,6 +21,7 @@ static const int64_t end_within_us = INT64_C(3) * 1000000; /* no seal is begun a
 
 struct sealer {
     struct connection_options options;
+    struct connection *connection; /* the thread's own */
     struct metric *rows;
     pthread_mutex_t mutex; /* guards stopping */
     pthread_cond_t changed;
@@ -86,8 +87,8 @@ static bool run_once(struct sealer *sealer, struct connection *connection)
 static void *run_thread(void *arg)
 {
     struct sealer *sealer = arg;
-    struct connection *connection = connection_create(&sealer->options);
-    bool goes_on = connection != NULL;
+    struct connection *connection = sealer->connection;
+    bool goes_on = true;
     while (goes_on) {
         const int64_t began_us = clock_monotonic_us();
         const bool more = run_once(sealer, connection);
@@ -99,10 +100,9 @@ static void *run_thread(void *arg)
         pthread_mutex_unlock(&sealer->mutex);
     }
     const int64_t end_us = clock_monotonic_us() + end_within_us;
-    while (connection != NULL && connection_is_open(connection) && run_once(sealer, connection) &&
+    while (connection_is_open(connection) && run_once(sealer, connection) &&
            clock_monotonic_us() < end_us) {
     }
-    connection_destroy(connection);
     return NULL;
 }
 
@@ -122,7 +122,10 @@ enum status sealer_create(const struct connection_options *connection, struct me
     metric_add_series(sealer->rows, "");
     condition_init(&sealer->changed);
     pthread_mutex_init(&sealer->mutex, NULL);
-    if (pthread_create(&sealer->thread, NULL, run_thread, sealer) != 0) {
+    sealer->connection = connection_create(&sealer->options);
+    if (sealer->connection == NULL ||
+        pthread_create(&sealer->thread, NULL, run_thread, sealer) != 0) {
+        connection_destroy(sealer->connection);
         pthread_cond_destroy(&sealer->changed);
         pthread_mutex_destroy(&sealer->mutex);
         free(sealer);
@@ -142,6 +145,7 @@ void sealer_destroy(struct sealer *sealer)
     pthread_cond_broadcast(&sealer->changed);
     pthread_mutex_unlock(&sealer->mutex);
     pthread_join(sealer->thread, NULL);
+    connection_destroy(sealer->connection);
     pthread_cond_destroy(&sealer->changed);
     pthread_mutex_destroy(&sealer->mutex);
     free(sealer);

@@ -39,6 +39,7 @@ struct worker_thread {
     bool helps;
     bool started;
     pthread_t thread;
+    struct connection *connection;
     int64_t caught_up_us; /* when the claims last left nothing behind */
     bool unreachable;     /* and said so in the log */
     int64_t drafts_at_us; /* when to look for expired drafts again; the first thread's */
@@ -256,9 +257,9 @@ static void *run_thread(void *arg)
 {
     struct worker_thread *thread = arg;
     struct worker *worker = thread->worker;
-    struct connection *connection = connection_create(&worker->options.connection);
+    struct connection *connection = thread->connection;
     thread->caught_up_us = clock_monotonic_us();
-    bool goes_on = connection != NULL && (!thread->helps || wait_for_work(thread, false));
+    bool goes_on = !thread->helps || wait_for_work(thread, false);
     while (goes_on) {
         const int64_t begun_us = clock_monotonic_us();
         if (!thread->helps) { /* what it alone does, no helper does for it */
@@ -287,7 +288,6 @@ static void *run_thread(void *arg)
             goes_on = wait_for_work(thread, more);
         }
     }
-    connection_destroy(connection);
     return NULL;
 }
 
@@ -312,7 +312,9 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
             thread->memory.fresh_at_us = INT64_MAX;
             thread->memory.again_at_us = INT64_MAX;
         }
-        started = pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
+        thread->connection = connection_create(&worker->options.connection);
+        started = thread->connection != NULL &&
+                  pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
         thread->started = started;
     }
     return started ? STATUS_OK
@@ -332,6 +334,7 @@ void worker_stop(struct worker *worker)
         if (worker->threads[i].started) {
             pthread_join(worker->threads[i].thread, NULL);
         }
+        connection_destroy(worker->threads[i].connection);
         processing_memory_finish(&worker->threads[i].memory);
     }
     free(worker->threads);

@@ -24,7 +24,7 @@ void metrics_destroy(struct metrics *metrics);
  * Registers a family. `name`, `help` and `bounds` (ascending upper bounds of a histogram's
  * buckets, without +Inf) must outlive the metrics. Histograms observe integers in a small unit
  * that `scale` turns into the exported one (1e-6 for microseconds exported as seconds).
- * Aborts when memory is out: this is start-up. Owned by `metrics`.
+ * Ends the program, and says why, when memory is out: this is start-up. Owned by `metrics`.
  */
 struct metric *metrics_add(struct metrics *metrics, enum metric_type type, const char *name,
                            const char *help);

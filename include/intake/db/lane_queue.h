@@ -5,6 +5,7 @@
 #ifndef INTAKE_DB_LANE_QUEUE_H
 #define INTAKE_DB_LANE_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,5 +45,9 @@ void lane_queue_release(struct lane_queue *queue, struct submission_write *const
 /* Lets go of their keys and puts them back at the head, in their order. */
 void lane_queue_give_back(struct lane_queue *queue, struct submission_write *const *writes,
                           size_t count);
+
+/* Moves those of a batch to its front and counts them. */
+size_t lane_queue_bring_first(struct submission_write **writes, size_t count,
+                              bool (*is_first)(const struct submission_write *write));
 
 #endif
