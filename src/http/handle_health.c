@@ -65,6 +65,7 @@ static enum handled reply_health(struct request *request, enum health_status sta
                   status_words[status]);
     if (checks != NULL) {
         strbuf_printf(&body, ",\"checks\":{%s}", checks->len > 0 ? checks->data : "");
+        body.failed |= checks->failed; /* less than all would say that all is well */
     }
     strbuf_putc(&body, '}');
     reply_body(request, status == HEALTH_FAIL ? 503 : 200, media_type, &body);
