@@ -2,6 +2,7 @@
 #include "intake/http/admit.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,7 +15,7 @@
 #include "intake/http/dispatch.h"
 #include "intake/http/session_cookie.h"
 
-enum { TOKEN_LENGTH_MAX = 512 };
+enum { TOKEN_LENGTH_MAX = 512, DETAIL_SIZE = 96 };
 
 /* Space for a copy of the method; longer ones are known to no route. */
 static void keep_method(struct request *request, const char *method)
@@ -186,11 +187,10 @@ static bool check_reason(struct request *request)
         return true;
     }
     if (!audit_reason_fits(reason)) {
-        struct strbuf detail = {0};
-        strbuf_printf(&detail, "X-Intake-Reason must be at most %d characters in UTF-8.",
-                      AUDIT_REASON_MAX);
-        reply_problem(request, 400, detail.data);
-        strbuf_finish(&detail);
+        char detail[DETAIL_SIZE];
+        snprintf(detail, sizeof detail, "X-Intake-Reason must be at most %d characters in UTF-8.",
+                 AUDIT_REASON_MAX);
+        reply_problem(request, 400, detail);
         return false;
     }
     request->reason = reason;
@@ -200,10 +200,9 @@ static bool check_reason(struct request *request)
 static bool check_content(struct request *request)
 {
     if (!route_takes_type(request->route, request->headers.content_type)) {
-        struct strbuf detail = {0};
-        strbuf_printf(&detail, "The body must be %s.", request->route->body_types[0]);
-        reply_problem(request, 415, detail.data);
-        strbuf_finish(&detail);
+        char detail[DETAIL_SIZE];
+        snprintf(detail, sizeof detail, "The body must be %s.", request->route->body_types[0]);
+        reply_problem(request, 415, detail);
         return false;
     }
     if (request->headers.content_length > (int64_t)admit_body_limit(request)) {
@@ -224,6 +223,7 @@ static bool check_query(struct request *request)
     for (size_t i = 0; i < target->query_count; i++) {
         AUTO(strbuf_finish) struct strbuf path = {0};
         strbuf_printf(&path, "http.%s", target->query[i].name);
+        issues.failed |= path.failed;
         const char *name = target->query[i].name;
         size_t k = 0;
         while (known[k] != NULL && strcmp(known[k], name) != 0) {
