@@ -21,14 +21,15 @@ enum {
 
 struct monitor {
     struct connection_options options;
-    pthread_mutex_t mutex; /* guards state, probed, probed_at_us and stopping */
+    struct connection *connection; /* the thread's own */
+    pthread_mutex_t mutex;         /* guards state, probed, probed_at_us and stopping */
     pthread_cond_t changed;
     struct monitor_state state;
     bool probed;          /* at least once, however it went */
     int64_t probed_at_us; /* the last that went well */
     bool stopping;
     pthread_t thread;
-    int64_t schema_checked_us;       /* the thread's own */
+    int64_t schema_checked_us;       /* the thread's own; 0: not by this connection */
     bool schema_fits;                /* the thread's own */
     struct processing_state counted; /* the thread's own, as of the last count */
     int64_t count_again_us;          /* the thread's own */
@@ -52,10 +53,22 @@ static void count(struct monitor *monitor, struct connection *connection)
     monitor->count_again_us = ended_us + COUNT_RESTS * (ended_us - began_us);
 }
 
+/* What could not be asked changes nothing, and is asked again by the next probe. */
+static void check_schema(struct monitor *monitor, struct connection *connection, int64_t now_us)
+{
+    const enum status status = migrate_check(connection, NULL);
+    if (status != STATUS_NO_MEMORY && connection_is_open(connection)) {
+        monitor->schema_fits = status == STATUS_OK;
+        monitor->schema_checked_us = now_us;
+    }
+}
+
 static enum status probe(struct monitor *monitor, struct connection *connection,
                          struct monitor_state *state, struct err *err)
 {
-    const bool fresh = !connection_is_open(connection);
+    if (!connection_is_open(connection)) {
+        monitor->schema_checked_us = 0;
+    }
     enum status status = connection_ensure(connection, err);
     if (status != STATUS_OK) {
         return status;
@@ -66,9 +79,8 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
         return status;
     }
     const int64_t now_us = clock_monotonic_us();
-    if (fresh || now_us - monitor->schema_checked_us > SCHEMA_EVERY_US) {
-        monitor->schema_fits = migrate_check(connection, NULL) == STATUS_OK;
-        monitor->schema_checked_us = now_us;
+    if (monitor->schema_checked_us == 0 || now_us - monitor->schema_checked_us > SCHEMA_EVERY_US) {
+        check_schema(monitor, connection, now_us);
     }
     count(monitor, connection);
     *state = (struct monitor_state){
@@ -95,13 +107,6 @@ static void report(bool was_reachable, enum status status, const struct err *err
     }
 }
 
-/* Wakes who waits for the first probe. Mutex held. */
-static void say_probed_held(struct monitor *monitor)
-{
-    monitor->probed = true;
-    pthread_cond_broadcast(&monitor->changed);
-}
-
 /* Keeps what was found and waits for the next probe; false when the monitor ends. */
 static bool keep_and_wait(struct monitor *monitor, enum status status,
                           const struct monitor_state *found)
@@ -114,7 +119,8 @@ static bool keep_and_wait(struct monitor *monitor, enum status status,
     } else {
         monitor->state.reachable = false;
     }
-    say_probed_held(monitor);
+    monitor->probed = true;
+    pthread_cond_broadcast(&monitor->changed); /* who waits for the first probe */
     condition_wait_ms(&monitor->changed, &monitor->mutex, wait_ms, NULL, &monitor->stopping);
     const bool goes_on = !monitor->stopping;
     pthread_mutex_unlock(&monitor->mutex);
@@ -124,21 +130,16 @@ static bool keep_and_wait(struct monitor *monitor, enum status status,
 static void *run_monitor(void *arg)
 {
     struct monitor *monitor = arg;
-    struct connection *connection = connection_create(&monitor->options);
-    bool goes_on = connection != NULL;
+    bool goes_on = true;
     bool reachable = true;
     while (goes_on) {
         struct err err = {0};
         struct monitor_state found = {0};
-        const enum status status = probe(monitor, connection, &found, &err);
+        const enum status status = probe(monitor, monitor->connection, &found, &err);
         report(reachable, status, &err);
         reachable = status == STATUS_OK;
         goes_on = keep_and_wait(monitor, status, &found);
     }
-    connection_destroy(connection);
-    pthread_mutex_lock(&monitor->mutex);
-    say_probed_held(monitor); /* when there was no memory for a connection, too */
-    pthread_mutex_unlock(&monitor->mutex);
     return NULL;
 }
 
@@ -156,7 +157,10 @@ enum status monitor_create(const struct connection_options *connection,
     monitor->options.setup = connection_batch_setup; /* it counts by partial indexes */
     condition_init(&monitor->changed);
     pthread_mutex_init(&monitor->mutex, NULL);
-    if (pthread_create(&monitor->thread, NULL, run_monitor, monitor) != 0) {
+    monitor->connection = connection_create(&monitor->options);
+    if (monitor->connection == NULL ||
+        pthread_create(&monitor->thread, NULL, run_monitor, monitor) != 0) {
+        connection_destroy(monitor->connection);
         pthread_cond_destroy(&monitor->changed);
         pthread_mutex_destroy(&monitor->mutex);
         free(monitor);
@@ -176,6 +180,7 @@ void monitor_destroy(struct monitor *monitor)
     pthread_cond_broadcast(&monitor->changed);
     pthread_mutex_unlock(&monitor->mutex);
     pthread_join(monitor->thread, NULL);
+    connection_destroy(monitor->connection);
     pthread_cond_destroy(&monitor->changed);
     pthread_mutex_destroy(&monitor->mutex);
     free(monitor);
