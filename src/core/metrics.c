@@ -96,7 +96,7 @@ size_t metric_add_series(struct metric *metric, const char *labels)
     }
     struct series *series = &metric->series[metric->series_count];
     memset(series, 0, sizeof *series);
-    series->labels = must(strdup(labels));
+    series->labels = must(labels != NULL ? strdup(labels) : NULL);
     if (metric->type == METRIC_HISTOGRAM) {
         series->buckets = must(calloc(metric->bounds_count + 1, sizeof *series->buckets));
     }

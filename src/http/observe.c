@@ -57,6 +57,12 @@ static const char *method_label(const struct route *route, enum method method)
     return "other";
 }
 
+/* NULL when memory was out. */
+static const char *text_of(const struct strbuf *text)
+{
+    return text->failed ? NULL : text->data;
+}
+
 static void add_series(struct observe *observe, const struct route *route)
 {
     const char *path = route != NULL ? route->path : unmatched;
@@ -64,7 +70,7 @@ static void add_series(struct observe *observe, const struct route *route)
         const char *name = method_label(route, (enum method)method);
         struct strbuf labels = {0};
         strbuf_printf(&labels, "route=\"%s\",method=\"%s\"", path, name);
-        metric_add_series(observe->durations, labels.data);
+        metric_add_series(observe->durations, text_of(&labels));
         for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++) {
             strbuf_clear(&labels);
             strbuf_printf(&labels, "route=\"%s\",method=\"%s\",status=\"", path, name);
@@ -73,7 +79,7 @@ static void add_series(struct observe *observe, const struct route *route)
             } else {
                 strbuf_puts(&labels, "other\"");
             }
-            metric_add_series(observe->requests, labels.data);
+            metric_add_series(observe->requests, text_of(&labels));
         }
         strbuf_finish(&labels);
     }

@@ -33,7 +33,8 @@ struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, 
 
 /*
  * Registers one series with its labels as they are printed, `route="/health",status="200"`, or ""
- * for none; returns its index in the family. `labels` is copied.
+ * for none; returns its index in the family. `labels` is copied; NULL says that there was no memory
+ * for them, and ends the program as metrics_add() does.
  */
 size_t metric_add_series(struct metric *metric, const char *labels);
 
