@@ -104,18 +104,23 @@ static int seal(struct connection *connection)
     return EXIT_DONE;
 }
 
+/* `context` is a bool: whether a line could not be printed, because memory was out. */
 static void print_line(void *context, const struct audit_line *line)
 {
+    bool *failed = context;
     char at[RFC3339_SIZE];
     AUTO(strbuf_finish) struct strbuf actor = {0};
     AUTO(strbuf_finish) struct strbuf reason = {0};
-    (void)context;
     clock_rfc3339(line->occurred_at_us, at);
     strbuf_print_line(&actor, line->actor);
     strbuf_print_line(&reason, *line->reason != '\0' ? line->reason : "-");
+    if (actor.failed || reason.failed) {
+        *failed = true;
+        return;
+    }
     printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", at, line->action,
            actor.data != NULL ? actor.data : "", *line->client != '\0' ? line->client : "-",
-           line->request_id, reason.data != NULL ? reason.data : "");
+           line->request_id, reason.data);
 }
 
 static int list(struct connection *connection, const struct audit_arguments *arguments)
@@ -128,9 +133,13 @@ static int list(struct connection *connection, const struct audit_arguments *arg
     const struct audit_actor actor = command_audit_actor(&who);
     printf("%-27s  %-18s  %-24s  %-15s  %-16s  %s\n", "TIME", "ACTION", "ACTOR", "CLIENT",
            "REQUEST", "REASON");
-    return audit_list(connection, &actor, &arguments->filter, print_line, NULL, &err) == STATUS_OK
-               ? EXIT_DONE
-               : command_fail(&err);
+    bool failed = false;
+    enum status status =
+        audit_list(connection, &actor, &arguments->filter, print_line, &failed, &err);
+    if (status == STATUS_OK && failed) {
+        status = err_no_memory(&err);
+    }
+    return status == STATUS_OK ? EXIT_DONE : command_fail(&err);
 }
 
 static int run(struct connection *connection, const struct audit_arguments *arguments)

@@ -57,12 +57,16 @@ static int list_tokens(struct connection *connection, const struct audit_actor *
     for (int row = 0; row < PQntuples(result); row++) {
         struct token_record record;
         token_record_read(result, row, &record);
+        AUTO(strbuf_finish) struct strbuf name = {0};
+        strbuf_print_line(&name, record.name.data);
+        if (name.failed) {
+            (void)err_no_memory(&err);
+            return command_fail(&err);
+        }
         printf("%-36s  %-7s", record.id, record.role.data);
         print_time(record.created_at_us);
         print_time(record.expires_at_us);
         print_time(record.revoked_at_us);
-        AUTO(strbuf_finish) struct strbuf name = {0};
-        strbuf_print_line(&name, record.name.data);
         printf("  %s\n", name.data != NULL ? name.data : "");
     }
     return EXIT_DONE;
