@@ -5,12 +5,14 @@ import os
 import random
 import time
 
+from . import turns
 from .faults import among, instance_counts, prove_faults, some_load
 from .stage import OPTIONS, Stage, seconds_until
 
 WINDOW_S = 0.1  # how long the fault lasts
 WITHIN = 10_000  # calls
-SHARE, SINGLE, CALLS, REFUSED = range(4)  # as in scarce_memory.c
+SHARE, TURN, CALLS, REFUSED, HELD = range(5)  # as in scarce_memory.c
+SIZE = 40  # bytes
 
 
 class Scarcity:
@@ -20,20 +22,36 @@ class Scarcity:
         library = os.path.join(os.path.dirname(binary), "tests", "proof", "scarce_memory.so")
         assert os.path.exists(library), f"{library} is not built"
         with open(path, "w+b") as file:
-            file.write(bytes(32))
+            file.write(bytes(SIZE))
             file.flush()
-            self._words = memoryview(mmap.mmap(file.fileno(), 32)).cast("Q")
+            self._words = memoryview(mmap.mmap(file.fileno(), SIZE)).cast("Q")
         self.environment = {"LD_PRELOAD": library, "SCARCE_MEMORY": path}
+
+    def calls(self):
+        return self._words[CALLS]
 
     def refused(self):
         return self._words[REFUSED]
 
+    def held(self):
+        """Pieces of memory that are in use."""
+        return self._words[HELD]
+
+    def refuse_turn(self, turn):
+        """Of the calls from now on this one, the first of which is 1; whose ever it is."""
+        self._words[TURN] = turn
+
+    def end_turn(self):
+        """None is refused any more; whether it came to that."""
+        came = self._words[TURN] == 0
+        self._words[TURN] = 0
+        return came
+
     def refuse_one(self):
         """One of the next calls, whose ever it is."""
         before = self.refused()
-        while self.refused() == before:
-            self._words[SINGLE] = call = self._words[CALLS] + random.randrange(1, WITHIN)
-            assert seconds_until(lambda c=call: self._words[CALLS] >= c, 60) < 60, "nobody asks for memory"
+        self.refuse_turn(random.randrange(1, WITHIN))
+        assert seconds_until(lambda: self.refused() > before, 60) < 60, "nobody asks for memory"
 
     def refuse(self, one_in):
         """A share of the calls, for a while."""
@@ -74,6 +92,7 @@ FAULTS = (
 
 
 def prove(binary, table, short):
+    turns.prove(binary, table, short, Scarcity)
     for instances in instance_counts(short):
         with Stage(binary) as stage:
             prove_faults(stage, table, FAULTS, short, lambda s=stage, n=instances: start(s, n))
