@@ -16,7 +16,7 @@ from .turn_world import World, plain
 
 REST_S = 1.2  # so long that whoever looks once a second has rested meanwhile
 BACK_WITHIN_S = 20
-MORE_PIECES = 0
+MORE_PIECES = 100  # what a connection holds, to a client or to the database, differs by tens
 CHANGING_HEADERS = ("date", "x-request-id", "content-length", "etag",
                     "x-total-count")  # which is left out where counting fails
 POINTS = 2  # in the short form, of each step
