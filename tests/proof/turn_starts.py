@@ -16,8 +16,8 @@ from .asking import WITHIN_S, Call, ask, request
 from .turn_steps import first_posted
 from .turn_world import OPTIONS, plain
 
-POINTS = 5  # in the short form, of a start
-COMMAND_POINTS = 2
+POINTS = 3  # in the short form, of a start
+COMMAND_POINTS = 1
 FORM = os.path.join(ROOT, "config", "questionnaires", "hair-transplant.json")
 COMMANDS = (
     ("serve", "--check"), ("migrate", "status"), ("migrate", "check"), ("questionnaire", "check", FORM), ("token", "list"),

@@ -430,9 +430,9 @@ WRITES = (
     Step("an event that was missed", lambda world, context: told(listening(world, context["last_id"]), context["booking"]),
          missed_event),
     Step("reload", reload),
-    Step("new connections to the database", worked, disconnected, check_reconnected),
 )
 SLOW = (
+    Step("new connections to the database", worked, disconnected, check_reconnected, slow=True),
     Step("an event that comes", lambda world, context: told(context["call"], context["booking"]), event_to_come, slow=True),
     Step("what is done every second", idle, verify=check_sealed, slow=True),
     Step("new connections of those who ask every second", idle, disconnected, check_sealed, slow=True),
