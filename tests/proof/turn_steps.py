@@ -275,7 +275,7 @@ def listening(world, last_id=None):
 
 def missed_event(world):
     newest = world.database.value("SELECT max(id) FROM audit_log")
-    return {**first_posted(world), "last_id": str(newest)}
+    return {**first_posted(world), "last_id": newest}
 
 
 def event_to_come(world):
