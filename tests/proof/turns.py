@@ -14,7 +14,7 @@ from .stage import Stage, resources, seconds_until
 from .turn_steps import STEPS, check_ready
 from .turn_world import World, plain
 
-REST_S = 1.2  # so long that whoever looks once a second has rested meanwhile
+REST_S = 2.5  # so long that whoever looks once a second has rested meanwhile, and a stream that was left has ended
 BACK_WITHIN_S = 20
 MORE_PIECES = 100  # what a connection holds, to a client or to the database, differs by tens
 CHANGING_HEADERS = ("date", "x-request-id", "content-length", "etag",
