@@ -4,18 +4,18 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/db/audit.h"
 #include "intake/domain/issue.h"
+#include "intake/http/bearer.h"
 #include "intake/http/booking_link.h"
 #include "intake/http/cors.h"
 #include "intake/http/dispatch.h"
 #include "intake/http/session_cookie.h"
 
-enum { TOKEN_LENGTH_MAX = 512, DETAIL_SIZE = 96 };
+enum { DETAIL_SIZE = 96 };
 
 /* Space for a copy of the method; longer ones are known to no route. */
 static void keep_method(struct request *request, const char *method)
@@ -66,26 +66,6 @@ static bool check_method(struct request *request, const char *method, bool metho
     }
     strbuf_finish(&methods);
     return false;
-}
-
-/* The token of `Bearer TOKEN` (RFC 6750 section 2.1), or NULL. */
-static const char *bearer_token(struct view authorization)
-{
-    static const char scheme[] = "Bearer ";
-    const size_t scheme_len = sizeof scheme - 1;
-    if (authorization.data == NULL || authorization.len <= scheme_len ||
-        strncasecmp(authorization.data, scheme, scheme_len) != 0) {
-        return NULL;
-    }
-    const char *token = authorization.data + scheme_len;
-    token += strspn(token, " ");
-    const size_t len = strlen(token);
-    static const char token_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789-._~+/=";
-    if (len == 0 || len > TOKEN_LENGTH_MAX || strspn(token, token_characters) != len) {
-        return NULL;
-    }
-    return token;
 }
 
 /* Whether wrong guesses from this address keep it waiting; the reply is set then. */
@@ -154,7 +134,7 @@ static bool check_token(struct request *request)
     if (authorization.data == NULL && request->headers.session_cookies > 0) {
         return check_session(request);
     }
-    const char *token = bearer_token(authorization);
+    const char *token = bearer_token(authorization.data);
     if (authorization.len > 0 && must_wait(request, token)) {
         return false;
     }
