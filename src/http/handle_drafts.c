@@ -1,49 +1,23 @@
 /* /v1/drafts/{booking_uid}: answers that were begun, for who holds the booking's link. */
-#include <string.h>
-
 #include "intake/core/cleanup.h"
 #include "intake/core/config.h"
 #include "intake/db/audit.h"
 #include "intake/domain/draft.h"
 #include "intake/domain/issue.h"
-#include "intake/http/etag.h"
 #include "intake/http/handlers.h"
+#include "intake/http/precondition.h"
 #include "intake/http/request.h"
-
-/* The versions that If-Match names; what is no version of ours is left out, for it cannot match. */
-static void read_versions(const char *list, struct draft_condition *condition)
-{
-    struct view tag;
-    while (condition->versions_count < DRAFT_VERSIONS_MAX &&
-           (tag = etag_list_next(&list)).data != NULL) {
-        char *version = condition->versions[condition->versions_count];
-        if (tag.len == UUID_TEXT_SIZE + 1) { /* two quotes, no NUL; with a W/ it is no UUID */
-            memcpy(version, tag.data + 1, UUID_TEXT_SIZE - 1);
-            version[UUID_TEXT_SIZE - 1] = '\0';
-            condition->versions_count += id_is_uuid(version);
-        }
-    }
-}
 
 /* What If-Match and If-None-Match say; false, and the reply set, when it makes no sense. */
 static bool read_condition(struct request *request, struct draft_condition *ret_condition)
 {
-    const char *match = request_header(request, "If-Match");
-    const char *none_match = request_header(request, "If-None-Match");
-    *ret_condition = (struct draft_condition){.expectation = DRAFT_NOT_STATED};
-    if (none_match != NULL && (match != NULL || !text_equal(none_match, "*"))) {
-        reply_problem(request, 400, "Here If-None-Match can only be *, and not beside If-Match.");
-        return false;
+    const char *fault =
+        precondition_of_draft(request_header(request, "If-Match"),
+                              request_header(request, "If-None-Match"), ret_condition);
+    if (fault != NULL) {
+        reply_problem(request, 400, fault);
     }
-    if (none_match != NULL) {
-        ret_condition->expectation = DRAFT_ABSENT;
-    } else if (match != NULL && text_equal(match, "*")) {
-        ret_condition->expectation = DRAFT_ANY;
-    } else if (match != NULL) {
-        ret_condition->expectation = DRAFT_ONE_OF;
-        read_versions(match, ret_condition);
-    }
-    return true;
+    return fault == NULL;
 }
 
 /* The condition did not hold. */

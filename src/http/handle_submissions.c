@@ -2,15 +2,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "intake/db/audit.h"
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/submission.h"
 #include "intake/http/booking_link.h"
-#include "intake/http/etag.h"
 #include "intake/http/handlers.h"
+#include "intake/http/precondition.h"
 #include "intake/http/request.h"
 
 /* One of the forms that a submission can have. */
@@ -65,53 +64,17 @@ static void refuse(struct request *request, const struct issues *issues, const s
     }
 }
 
-static bool read_revision(struct request *request, const char *match, int32_t *ret_revision)
-{
-    const char *at = match;
-    const struct view tag = etag_list_next(&at);
-    const char *digits = tag.data == NULL ? "" : strchr(tag.data, '"') + 1;
-    char text[sizeof "2147483647"] = {0};
-    long revision = 0;
-    const size_t len = strspn(digits, "0123456789");
-    if (len < sizeof text) {
-        memcpy(text, digits, len);
-    }
-    if (!text_to_long(text, 1, INT32_MAX, &revision) || digits[len] != '"' ||
-        etag_list_next(&at).data != NULL) {
-        reply_problem(request, 400, "Here If-Match can only be the ETag of one revision.");
-        return false;
-    }
-    *ret_revision = (int32_t)revision;
-    return true;
-}
-
-/*
- * The revision that the answers follow, as If-Match has it, weak or not (FHIR R4 http.html,
- * "Managing Resource Contention"); with `If-None-Match: *` none. A request that was given up, and
- * is read after a later one, then changes nothing. False, and the reply set, when it is neither.
- */
-static bool read_expected_revision(struct request *request, int32_t *ret_revision)
-{
-    const char *match = request_header(request, "If-Match");
-    const char *none_match = request_header(request, "If-None-Match");
-    *ret_revision = none_match != NULL ? 0 : SUBMISSION_ANY_REVISION;
-    if (none_match != NULL) {
-        if (match == NULL && text_equal(none_match, "*")) {
-            return true;
-        }
-        reply_problem(request, 400, "Here If-None-Match can only be *, and not beside If-Match.");
-        return false;
-    }
-    return match == NULL || read_revision(request, match, ret_revision);
-}
-
 static enum handled take_post(struct request *request, const struct post_form *form)
 {
     if (!booking_link_admits_submission(request, NULL)) {
         return HANDLED_NOW;
     }
     int32_t expected_revision = SUBMISSION_ANY_REVISION;
-    if (!read_expected_revision(request, &expected_revision)) {
+    const char *fault =
+        precondition_of_submission(request_header(request, "If-Match"),
+                                   request_header(request, "If-None-Match"), &expected_revision);
+    if (fault != NULL) {
+        reply_problem(request, 400, fault);
         return HANDLED_NOW;
     }
     struct err err = {0};
