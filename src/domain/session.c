@@ -6,8 +6,27 @@
 #include <string.h>
 
 #include "intake/core/cleanup.h"
+#include "intake/core/json.h"
 #include "intake/db/connection.h"
 #include "intake/db/store_session.h"
+#include "intake/domain/issue.h"
+
+enum status session_read(const json_t *body, const char **ret_token, struct issues *issues,
+                         struct err *err)
+{
+    static const char name[] = "token";
+    if (!json_is_object(body)) {
+        return err_set(err, STATUS_INVALID, "The body must be a JSON object.");
+    }
+    const json_t *token = json_object_get(body, name);
+    if (!json_is_string(token) || json_has_nul(token)) {
+        issues_add(issues, token == NULL ? "required" : "invalidAnswerType", name, NULL,
+                   "This must be a token.");
+        return err_set(err, STATUS_INVALID, "there is no token");
+    }
+    *ret_token = json_string_value(token);
+    return STATUS_OK;
+}
 
 bool session_is_well_formed(const char *text, size_t len)
 {

@@ -67,6 +67,12 @@ void events_print(const struct submission_change *change, struct strbuf *out)
                   at);
 }
 
+int64_t events_last_id(const char *header)
+{
+    long id = 0;
+    return header != NULL && text_to_long(header, 1, INT64_MAX, &id) ? id : 0;
+}
+
 /* --- listeners; the mutex is held --------------------------------------------------------------
  */
 

@@ -2,27 +2,18 @@
 #include <stdint.h>
 
 #include "intake/core/cleanup.h"
-#include "intake/core/text.h"
 #include "intake/db/audit.h"
 #include "intake/db/store_audit.h"
 #include "intake/http/events.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
-/* The id behind which a page that was cut off goes on; 0 where it begins. */
-static int64_t last_event_id(const struct request *request)
-{
-    const char *text = request_header(request, "Last-Event-ID");
-    long id = 0;
-    return text != NULL && text_to_long(text, 1, INT64_MAX, &id) ? id : 0;
-}
-
 enum handled handle_events(struct request *request, struct connection *connection)
 {
     struct err err = {0};
     const struct audit_actor actor = request_actor(request);
     int64_t newest_id = 0;
-    const int64_t seen_id = last_event_id(request);
+    const int64_t seen_id = events_last_id(request_header(request, "Last-Event-ID"));
     AUTO(audit_changes_finish) struct audit_changes missed = {0};
     AUTO(strbuf_finish) struct strbuf backlog = {0};
     strbuf_puts(&backlog, "retry: 2000\n\n");

@@ -17,24 +17,19 @@
 static const char *read_token(struct request *request, json_t **ret_body)
 {
     struct err err = {0};
-    if (json_parse(request->body != NULL ? request->body : "", request->body_len, ret_body, &err) !=
-        STATUS_OK) {
-        reply_failure(request, &err);
-        return NULL;
-    }
-    if (!json_is_object(*ret_body)) {
-        reply_problem(request, 400, "The body must be a JSON object.");
-        return NULL;
-    }
-    const json_t *token = json_object_get(*ret_body, "token");
-    if (json_is_string(token) && !json_has_nul(token)) {
-        return json_string_value(token);
-    }
     AUTO(issues_finish) struct issues issues = {0};
-    issues_add(&issues, token == NULL ? "required" : "invalidAnswerType", "token", NULL,
-               "This must be a token.");
-    reply_issues(request, 422, "There is no token to sign in with.", &issues);
-    return NULL;
+    const char *token = NULL;
+    enum status status =
+        json_parse(request->body != NULL ? request->body : "", request->body_len, ret_body, &err);
+    if (status == STATUS_OK) {
+        status = session_read(*ret_body, &token, &issues, &err);
+    }
+    if (!issues_are_none(&issues)) {
+        reply_issues(request, 422, "There is no token to sign in with.", &issues);
+    } else if (status != STATUS_OK) {
+        reply_failure(request, &err);
+    }
+    return token;
 }
 
 /* What the page shows of whoever is signed in. */

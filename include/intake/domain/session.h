@@ -2,6 +2,7 @@
 #ifndef INTAKE_DOMAIN_SESSION_H
 #define INTAKE_DOMAIN_SESSION_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "intake/core/err.h"
@@ -9,11 +10,20 @@
 
 struct audit_actor;
 struct connection;
+struct issues;
 
 enum {
     SESSION_SIZE = 65,                       /* 64 hexadecimal characters (256 random bits), NUL */
     SESSION_ROLES = ROLE_STAFF | ROLE_ADMIN, /* persons; programs send their token each time */
 };
+
+/*
+ * Reads `{"token":…}`, with which a session is asked for, out of a parsed body; the token lives as
+ * long as the body. STATUS_INVALID: `issues` says what is wrong; where it is empty, the body is not
+ * an object.
+ */
+enum status session_read(const json_t *body, const char **ret_token, struct issues *issues,
+                         struct err *err);
 
 /* Whether a cookie's value has the form of a session. */
 bool session_is_well_formed(const char *text, size_t len);

@@ -34,6 +34,12 @@ void events_destroy(struct events *events);
 void events_print(const struct submission_change *change, struct strbuf *out);
 
 /*
+ * The id of the last event that a page has got, out of its header Last-Event-ID (NULL: there is
+ * none): it goes on behind it. 0, where it begins, for whatever is no id. Pure.
+ */
+int64_t events_last_id(const char *header);
+
+/*
  * Makes the request's reply a stream of what changes after audit row `last_id`, beginning with
  * `backlog` (reset). Executor thread, in a handler.
  */
