@@ -18,7 +18,7 @@ static const char *read_option(const json_t *body, const char *name, const char 
     const json_t *value = json_object_get(body, name);
     const char *text = json_string_value(value);
     for (size_t i = 0; text != NULL && options[i] != NULL; i++) {
-        if (text_equal(options[i], text)) {
+        if (text_equal(options[i], text) && !json_has_nul(value)) {
             return options[i];
         }
     }

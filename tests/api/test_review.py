@@ -115,6 +115,7 @@ def test_a_revision_that_comes_first_wins(shared_intake, shared_client, shared_s
     ({"state": "approved", "revision": 1.5}, "revision"), ({"state": "approved", "revision": 1, "comment": 1}, "comment"),
     ({"state": "approved", "revision": 1, "comment": "x" * 2001}, "comment"),
     ({"state": "approved", "revision": 1, "comment": "a\0b"}, "comment"),
+    ({"state": "approved\0x", "revision": 1}, "state"),
     ({"state": "approved", "revision": 1, "coment": "x"}, "coment")])
 def test_a_review_that_is_none_is_422(shared_staff, booking, body, field):
     reply = shared_staff.request("PUT", f"/v1/submissions/{booking}/review", json=body)
