@@ -1,5 +1,6 @@
-/* Any bytes as the body of each route that takes one: a post in both forms, a draft, the decisions
- * of staff. What is taken can be read in the other form and exported. */
+/* Any bytes as the body of each route that takes one: a post in both forms, a check without a post,
+ * a draft, the decisions of staff, a session. What is taken can be read in the other form and
+ * exported; what is said of the rest is JSON; and all that look at the same answers agree. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -13,18 +14,29 @@
 #include "intake/domain/draft.h"
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
+#include "intake/domain/questionnaire.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/review.h"
+#include "intake/domain/session.h"
 #include "intake/domain/submission.h"
 
-static const char questionnaire_id[] = "hair-transplant";
+static const char default_id[] = "hair-transplant";
+
+enum { TABLES_MAX = 8 };
+
+/* The export of one questionnaire. */
+struct table {
+    const char *id;
+    struct csv_table *csv;
+    size_t columns;
+};
 
 /* The questionnaires that we ship, once for all inputs. */
 static struct {
     struct submission_service *service;
     const struct questionnaire_set *set;
-    struct csv_table *table;
-    size_t columns;
+    struct table tables[TABLES_MAX];
+    size_t tables_count;
 } shipped;
 
 /* The cells of one line, to its end; aborts on what is no line of RFC 4180. */
@@ -55,28 +67,71 @@ static size_t count_cells(const struct strbuf *line)
     return cells;
 }
 
+static void add_table(const char *id)
+{
+    struct strbuf head = {0};
+    fuzz_assert(shipped.tables_count < TABLES_MAX, "a table", id);
+    struct table *table = &shipped.tables[shipped.tables_count++];
+    table->id = id;
+    table->csv = csv_table_create(shipped.set, id);
+    csv_table_print_head(table->csv, &head);
+    table->columns = count_cells(&head);
+    strbuf_finish(&head);
+}
+
+static const struct table *find_table(const char *id)
+{
+    const struct table *table = shipped.tables;
+    while (table < shipped.tables + shipped.tables_count && strcmp(table->id, id) != 0) {
+        table++;
+    }
+    fuzz_assert(table < shipped.tables + shipped.tables_count, "a questionnaire of ours", id);
+    return table;
+}
+
 static void load(void)
 {
     const char *root = getenv("INTAKE_SOURCE_ROOT");
     struct questionnaire_set *set = NULL;
     struct strbuf folder = {0};
-    struct strbuf head = {0};
     struct err err = {0};
     strbuf_printf(&folder, "%s/config/questionnaires", root != NULL ? root : ".");
-    fuzz_assert(questionnaire_set_load(folder.data, questionnaire_id, &set, &err) == STATUS_OK,
+    fuzz_assert(questionnaire_set_load(folder.data, default_id, &set, &err) == STATUS_OK,
                 "questionnaires", err.message);
     strbuf_finish(&folder);
     shipped.service = submission_service_create(set, NULL);
     shipped.set = set;
-    shipped.table = csv_table_create(set, questionnaire_id);
-    csv_table_print_head(shipped.table, &head);
-    shipped.columns = count_cells(&head);
-    strbuf_finish(&head);
+    for (size_t i = 0; i < questionnaire_set_count(set); i++) { /* by their ids */
+        const char *id = questionnaire_id(questionnaire_set_at(set, i));
+        if (i == 0 || strcmp(id, questionnaire_id(questionnaire_set_at(set, i - 1))) != 0) {
+            add_table(id);
+        }
+    }
 }
 
 static struct view view_of(const char *text)
 {
     return (struct view){text, strlen(text)};
+}
+
+/* What we print of a post is taken as one, by the same person for the same booking. */
+static void check_again(const struct submission_post *post, const struct strbuf *fhir)
+{
+    struct submission_post again = {0};
+    struct issues issues = {0};
+    struct err err = {0};
+    const enum status status =
+        fhir_response_prepare(shipped.service, fhir->data, fhir->len, &again, &issues, &err);
+    fuzz_assert(status == STATUS_OK, issues.count > 0 ? issues.items[0].message : err.message,
+                fhir->data);
+    fuzz_assert(strcmp(again.write.booking_uid, post->write.booking_uid) == 0 &&
+                    strcmp(again.write.name, post->write.name) == 0 &&
+                    strcmp(again.write.email, post->write.email) == 0 &&
+                    text_equal(again.write.phone, post->write.phone) &&
+                    again.questionnaire == post->questionnaire,
+                "the same post", fhir->data);
+    submission_post_finish(&again);
+    issues_finish(&issues);
 }
 
 /* What a post that was taken looks like to staff. */
@@ -85,6 +140,7 @@ static void read_again(const struct submission_post *post)
     struct strbuf fhir = {0};
     struct strbuf line = {0};
     struct err err = {0};
+    const struct table *table = find_table(post->write.questionnaire_id);
     const struct submission_record record = {
         .id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee",
         .booking_uid = view_of(post->write.booking_uid),
@@ -96,62 +152,145 @@ static void read_again(const struct submission_post *post)
     };
     fuzz_assert(fhir_response_print_record(shipped.set, &record, &fhir, &err) == STATUS_OK,
                 err.message, record.data.data);
-    fuzz_assert(csv_table_print_row(shipped.table, &record, &line, &err) == STATUS_OK, err.message,
+    fuzz_assert(csv_table_print_row(table->csv, &record, &line, &err) == STATUS_OK, err.message,
                 record.data.data);
-    fuzz_assert(count_cells(&line) == shipped.columns, "a cell for each column", line.data);
+    fuzz_assert(count_cells(&line) == table->columns, "a cell for each column", line.data);
+    check_again(post, &fhir);
     strbuf_finish(&fhir);
     strbuf_finish(&line);
 }
 
-static void check_post(const char *body, size_t len)
+/* The text is JSON, which becomes the caller's. */
+static json_t *parse(const char *text, size_t len)
 {
-    enum status (*const prepares[])(const struct submission_service *, const char *, size_t,
-                                    struct submission_post *, struct issues *,
-                                    struct err *) = {submission_prepare, fhir_response_prepare};
-    for (size_t i = 0; i < 2; i++) {
-        struct submission_post post = {0};
-        struct issues issues = {0};
-        struct err err = {0};
-        if (prepares[i](shipped.service, body, len, &post, &issues, &err) == STATUS_OK) {
-            fuzz_assert(issues.errors_count == 0, "taken with errors", body);
-            read_again(&post);
-        } else {
-            fuzz_assert(issues.errors_count > 0 || *err.message != '\0', "refused silently", body);
-        }
-        submission_post_finish(&post);
-        issues_finish(&issues);
-    }
+    json_error_t error;
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    fuzz_assert(root != NULL, error.text, text);
+    return root;
 }
 
-static void check_draft(const char *body, size_t len)
+/* Each issue is told once, in both forms. */
+static void check_told(const struct issues *issues)
+{
+    struct strbuf text = {0};
+    issues_print_errors(issues, &text);
+    json_t *errors = parse(text.data, text.len);
+    fuzz_assert(json_array_size(errors) == issues->count, "all errors", text.data);
+    json_decref(errors);
+    strbuf_clear(&text);
+    issues_print_operation_outcome(issues, &text);
+    json_t *outcome = parse(text.data, text.len);
+    const size_t told = json_array_size(json_object_get(outcome, "issue"));
+    fuzz_assert(told == (issues->count > 0 ? issues->count : 1), "all issues", text.data);
+    json_decref(outcome);
+    strbuf_finish(&text);
+}
+
+/* What an open form of the same answers would be told; the draft comes back as it was sent. */
+static void check_draft(const char *body, size_t len, const char *booking_uid,
+                        const struct issues *of_post)
 {
     struct issues issues = {0};
-    const struct view text = {body, len};
-    (void)draft_check(shipped.service, "booking", text, &issues, NULL);
-    issues_finish(&issues);
-    (void)fhir_response_validate(shipped.set, body, len, &issues, NULL);
+    struct strbuf text = {0};
+    const bool is_known = *booking_uid != '\0';
+    const struct draft_record record = {.version = "x", .data = {body, len}};
+    if (draft_check(shipped.service, is_known ? booking_uid : "booking", record.data, &issues,
+                    NULL) == STATUS_OK) {
+        fuzz_assert(!is_known || issues.errors_count == of_post->errors_count,
+                    "a draft is checked as a post", body);
+        check_told(&issues);
+        draft_print("booking", &record, &issues, &text);
+        json_t *draft = parse(text.data, text.len);
+        json_t *posted = parse(body, len);
+        fuzz_assert(json_equal(json_object_get(draft, "answers"), posted), "as it was sent", body);
+        json_decref(posted);
+        json_decref(draft);
+    }
+    strbuf_finish(&text);
     issues_finish(&issues);
 }
 
-static void check_decisions(const char *body, size_t len)
+static void check_flat(const char *body, size_t len)
 {
-    json_t *root = NULL;
+    struct submission_post post = {0};
+    struct issues issues = {0};
+    struct err err = {0};
+    if (submission_prepare(shipped.service, body, len, &post, &issues, &err) == STATUS_OK) {
+        fuzz_assert(issues.errors_count == 0, "taken with errors", body);
+        read_again(&post);
+    } else {
+        fuzz_assert(issues.errors_count > 0 || *err.message != '\0', "refused silently", body);
+    }
+    check_draft(body, len, post.contact.booking_uid, &issues);
+    submission_post_finish(&post);
+    issues_finish(&issues);
+}
+
+static void check_response(const char *body, size_t len)
+{
+    struct submission_post post = {0};
+    struct issues issues = {0};
+    struct issues checked = {0};
+    struct err err = {0};
+    const enum status status = fhir_response_validate(shipped.set, body, len, &checked, NULL);
+    if (fhir_response_prepare(shipped.service, body, len, &post, &issues, &err) == STATUS_OK) {
+        fuzz_assert(issues.errors_count == 0, "taken with errors", body);
+        fuzz_assert(status == STATUS_OK && checked.errors_count == 0, "taken, but not valid", body);
+        read_again(&post);
+    } else {
+        fuzz_assert(issues.errors_count > 0 || *err.message != '\0', "refused silently", body);
+    }
+    if (status == STATUS_OK) {
+        check_told(&checked);
+    }
+    submission_post_finish(&post);
+    issues_finish(&checked);
+    issues_finish(&issues);
+}
+
+/* Whether the member is that text to its end. */
+static bool member_is(const json_t *body, const char *name, const char *text)
+{
+    const json_t *member = json_object_get(body, name);
+    return json_is_string(member) && json_string_length(member) == strlen(text) &&
+           strcmp(json_string_value(member), text) == 0;
+}
+
+static void check_session(const json_t *root, const char *body)
+{
+    struct issues issues = {0};
+    struct err err = {0};
+    const char *token = NULL;
+    if (session_read(root, &token, &issues, &err) == STATUS_OK) {
+        fuzz_assert(issues.count == 0 && member_is(root, "token", token), "the token", body);
+    } else {
+        fuzz_assert(token == NULL && *err.message != '\0', "no token", body);
+        fuzz_assert(issues_are_none(&issues) != json_is_object(root), "an issue", body);
+    }
+    issues_finish(&issues);
+}
+
+static void check_decisions(const json_t *root, const char *body)
+{
     struct review_write review;
     struct contradiction_write contradiction;
     struct issues issues = {0};
-    if (json_parse(body, len, &root, NULL) != STATUS_OK) {
-        return;
-    }
     if (review_read(root, "booking", &review, &issues, NULL) == STATUS_OK) {
-        fuzz_assert(review.state != NULL && review.revision > 0, "a review", body);
+        fuzz_assert(review.revision > 0 && member_is(root, "state", review.state), "a review",
+                    body);
+        fuzz_assert(review.comment == NULL || member_is(root, "comment", review.comment),
+                    "a comment", body);
     }
+    check_told(&issues);
     issues_finish(&issues);
     if (contradiction_read(root, "booking", "allergies", &contradiction, &issues, NULL) ==
         STATUS_OK) {
-        fuzz_assert(contradiction.revision > 0, "a decision", body);
+        const bool keeps = contradiction.decision == CONTRADICTION_KEEP;
+        fuzz_assert(contradiction.revision > 0 &&
+                        member_is(root, "decision", keeps ? "keep" : "take"),
+                    "a decision", body);
     }
     issues_finish(&issues);
-    json_decref(root);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -159,10 +298,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (shipped.service == NULL) {
         load();
     }
+    json_t *root = NULL;
     char *body = text_copy((const char *)data, size);
-    check_post(body, size);
-    check_draft(body, size);
-    check_decisions(body, size);
+    check_flat(body, size);
+    check_response(body, size);
+    if (json_parse(body, size, &root, NULL) == STATUS_OK) {
+        check_session(root, body);
+        check_decisions(root, body);
+        json_decref(root);
+    }
     free(body);
     return 0;
 }

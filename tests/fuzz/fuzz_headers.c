@@ -1,16 +1,22 @@
 /* The values of headers that we read ourselves; the input is one of them a line. */
 #include "fuzz.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "intake/core/text.h"
 #include "intake/db/audit.h"
+#include "intake/db/store_audit.h"
+#include "intake/db/store_submission.h"
 #include "intake/domain/link.h"
 #include "intake/http/accept_encoding.h"
+#include "intake/http/bearer.h"
 #include "intake/http/client_address.h"
 #include "intake/http/etag.h"
+#include "intake/http/events.h"
+#include "intake/http/precondition.h"
 #include "intake/http/route.h"
 #include "intake/http/session_cookie.h"
 #include "intake/http/wire.h"
@@ -65,6 +71,79 @@ static void check_session(const char *line)
     (void)session_cookie_host_is_loopback(all);
 }
 
+/* A token that is taken is a b64token (RFC 6750 section 2.1) behind the scheme, and all of it. */
+static void check_bearer(const char *line)
+{
+    const char *token = bearer_token(line);
+    bool padded = false;
+    if (token == NULL) {
+        return;
+    }
+    const size_t len = strlen(token);
+    fuzz_assert(token == line + strlen(line) - len && len >= 1 && len <= BEARER_TOKEN_MAX,
+                "a token reaches to the end", line);
+    fuzz_assert(strncasecmp(line, "Bearer ", 7) == 0 && line + 6 + strspn(line + 6, " ") == token,
+                "nothing else before it", line);
+    for (size_t i = 0; i < len; i++) {
+        const char c = token[i];
+        const bool alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        padded = padded || (c == '=' && i > 0);
+        fuzz_assert(padded ? c == '=' : alphanumeric || memchr("-._~+/", c, 6) != NULL,
+                    "a b64token", line);
+    }
+}
+
+/* An id that is taken is one that we tell, but for zeros before it; other numbers are no ids. */
+static void check_last_event(const char *line)
+{
+    const int64_t id = events_last_id(line);
+    const size_t zeros = strspn(line, "0");
+    const size_t digits = strspn(line + zeros, "0123456789");
+    const bool is_number = digits > 0 && line[zeros + digits] == '\0';
+    fuzz_assert(id >= 0 && (id == 0 || is_number), "an id is a number", line);
+    fuzz_assert(id > 0 || !is_number || digits > 19 ||
+                    (digits == 19 && strcmp(line + zeros, "9223372036854775807") > 0),
+                "a number is an id", line);
+    if (id > 0) {
+        const struct submission_change change = {.id = id, .booking_uid = "x"};
+        struct strbuf event = {0};
+        struct strbuf field = {0};
+        events_print(&change, &event);
+        strbuf_printf(&field, "id: %s\n", line + zeros);
+        fuzz_assert(text_starts_with(event.data, field.data), "the id of an event", line);
+        strbuf_finish(&field);
+        strbuf_finish(&event);
+    }
+}
+
+/* The list names the revision that is taken, and nothing else; and of drafts each version. */
+static void check_precondition(const char *line)
+{
+    static const char separators[] = " \t,";
+    int32_t revision = SUBMISSION_ANY_REVISION;
+    struct draft_condition draft;
+    char tag[UUID_TEXT_SIZE + 2];
+    if (precondition_of_submission(line, NULL, &revision) == NULL) {
+        snprintf(tag, sizeof tag, "\"%d\"", (int)revision);
+        const char *at = line + strspn(line, separators);
+        at += text_starts_with(at, "W/") ? 2 : 0;
+        fuzz_assert(revision > 0 && text_starts_with(at, tag), "the tag of a revision", line);
+        at += strlen(tag);
+        fuzz_assert(at[strspn(at, separators)] == '\0', "and of no other", line);
+    }
+    fuzz_assert((precondition_of_submission(NULL, line, &revision) == NULL) ==
+                    (strcmp(line, "*") == 0),
+                "none is *", line);
+    fuzz_assert(precondition_of_draft(line, NULL, &draft) == NULL, "each list makes sense", line);
+    fuzz_assert((draft.expectation == DRAFT_ANY) == (strcmp(line, "*") == 0), "any is *", line);
+    for (size_t i = 0; i < draft.versions_count; i++) {
+        snprintf(tag, sizeof tag, "\"%s\"", draft.versions[i]);
+        fuzz_assert(id_is_uuid(draft.versions[i]) && etag_list_has(line, tag, ETAG_STRONG),
+                    "a version of the list", line);
+    }
+}
+
 static void check_line(const char *line)
 {
     static const struct route json = {.body_types = {"application/json"}};
@@ -72,6 +151,9 @@ static void check_line(const char *line)
     check_address(line);
     check_etags(line);
     check_session(line);
+    check_bearer(line);
+    check_last_event(line);
+    check_precondition(line);
     (void)route_takes_type(&json, (struct view){line, len});
     (void)accept_encoding_has_gzip(line);
     (void)audit_reason_fits(line);
