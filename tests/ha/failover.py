@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from intake_harness.daemon import Intake, run_command  # noqa: E402
 from intake_harness.waiting import eventually  # noqa: E402
-from ha.machines import RECOMMENDED_TIMES, TIMES, Site, fetch  # noqa: E402
+from ha.machines import RECOMMENDED_TIMES, TIMES, Site  # noqa: E402
 from proof.faults import seconds_until_serving  # noqa: E402
 from proof.ledger import Ledger, compare  # noqa: E402
 from proof.stage import Table, default_binary  # noqa: E402
@@ -58,7 +58,7 @@ def kill_primary(site):
 def switch_over(site):
     leader, (candidate, _) = site.leader(), site.standbys()
     watch = Watch([candidate])
-    status, _ = fetch(leader.rest_port, "/switchover", {"leader": leader.name, "candidate": candidate.name}, 60)
+    status, _ = leader.ask("/switchover", {"leader": leader.name, "candidate": candidate.name}, 60)
     watch.wait()
     yield True
     assert status == 200, f"the switchover was answered {status}"
@@ -84,8 +84,26 @@ def hang_patroni(site):
     leader.process.send_signal(signal.SIGCONT)
 
 
+def cut_primary(site):
+    """It goes on for whoever is on its side of the cut, until its Patroni gives up its leadership."""
+    leader = site.leader()
+    watch = Watch([machine for machine in site.machines if machine is not leader])
+    site.network.pull(leader.name)
+    watch.wait()
+    yield True
+    site.network.plug(leader.name)
+
+
 def cut_synchronous(site):
-    """The standby that commits wait for, silent and not gone, as behind a broken network."""
+    synchronous, _ = site.standbys()
+    site.network.pull(synchronous.name)
+    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
+    yield False
+    site.network.plug(synchronous.name)
+
+
+def freeze_synchronous(site):
+    """The standby that commits wait for, silent and not gone."""
     synchronous, _ = site.standbys()
     synchronous.signal(signal.SIGSTOP)
     eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
@@ -108,9 +126,12 @@ FAULTS = {
     "switchover": ("switchover", switch_over),
     "freeze": ("the primary's PostgreSQL and Patroni frozen, and back", freeze_leader),
     "hang": ("the primary's Patroni frozen, its PostgreSQL not, and back", hang_patroni),
-    "cut": ("the synchronous replica silent, and back", cut_synchronous),
+    "cut-primary": ("the primary's network cut, and back", cut_primary),
+    "cut": ("the synchronous replica's network cut, and back", cut_synchronous),
+    "freeze-replica": ("the synchronous replica frozen, and back", freeze_synchronous),
     "kill-replica": ("kill -9 of the synchronous replica", kill_synchronous),
 }
+CUTS = ("cut-primary", "cut")
 FULL_TIMES = 10
 
 
@@ -166,6 +187,9 @@ def prove(binary, table, names, times, patience):
             daemon.start()
         site.start_haproxy(daemons)
         for name in names:
+            if name in CUTS and not site.network.can_cut:
+                table.skip(FAULTS[name][0], "no network of one's own to be had", "root, and network namespaces")
+                continue
             try:
                 prove_fault(site, table, daemons, name, times)
             except (AssertionError, psycopg.Error) as error:  # what did not come in time; the other faults go on

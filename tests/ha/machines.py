@@ -1,7 +1,7 @@
 """Several machines on one: three etcd, three PostgreSQL under Patroni, and HAProxy, as the README sets them up.
 
-The configuration files are this directory's, which the README points to; only ports and directories are
-put into them, and times that a test can wait for.
+The configuration files are this directory's, which the README points to; only addresses, ports and directories
+are put into them, and times that a test can wait for.
 """
 
 import json
@@ -22,9 +22,10 @@ from psycopg.rows import dict_row
 from intake_harness.daemon import free_port
 from intake_harness.postgres import Database, newest_bin, unprivileged_prefix
 from intake_harness.waiting import eventually
+from ha import network
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ADDRESS, NETWORK = "127.0.0.1", "127.0.0.0/8"
+FRONT = "127.0.0.1"  # where HAProxy and the daemons are
 NAMES = ("a", "b", "c")
 # Later versions of Patroni than Debian's insist on a ttl of 20 at least, against needless failovers.
 RECOMMENDED_TIMES = {"ttl": 20, "loop_wait": 5, "retry_timeout": 5}
@@ -32,10 +33,10 @@ RECOMMENDED_TIMES = {"ttl": 20, "loop_wait": 5, "retry_timeout": 5}
 TIMES = {"ttl": 5, "loop_wait": 1, "retry_timeout": 2}
 
 
-def fetch(port, path, body=None, timeout=2):
-    """(status, JSON or None) of one request to Patroni; (0, None) when nobody answers."""
+def fetch(address, port, path, body=None, timeout=2):
+    """(status, JSON or None) of one request; (0, None) when nobody answers."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://{ADDRESS}:{port}{path}", data)
+    request = urllib.request.Request(f"http://{address}:{port}{path}", data)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as reply:
             text = reply.read()
@@ -74,16 +75,26 @@ class Machine:
     """One PostgreSQL and its Patroni."""
 
     def __init__(self, site, name):
-        self.site, self.name = site, name
+        self.site, self.name, self.address = site, name, site.network.address(name)
         self.port, self.rest_port = free_port(), free_port()
         self.directory = site.make_directory(name)
         self.config = site.fill("patroni.yml", self.directory, {
-            "name": name, "directory": self.directory, "postgresql_port": self.port, "rest_port": self.rest_port,
+            "name": name, "address": self.address, "directory": self.directory, "postgresql_port": self.port, "rest_port": self.rest_port,
             "etcd_hosts": site.etcd_hosts, "postgresql_bin": newest_bin(), "watchdog": "off"})
         self.process = None
 
     def start(self):
-        self.process = self.site.launch(["patroni", self.config], f"{self.name}/patroni.log")
+        self.process = self.site.launch(["patroni", self.config], f"{self.name}/patroni.log",
+                                        self.site.network.prefix(self.name))
+
+    def ask(self, path, body=None, timeout=2):
+        """Patroni's (status, JSON or None)."""
+        return fetch(self.address, self.rest_port, path, body, timeout)
+
+    def members(self):
+        """{name: member} as this machine's Patroni has it, which may be of the past when it is cut off."""
+        status, cluster = self.ask("/cluster") if self.process else (0, None)
+        return {member["name"]: member for member in cluster["members"]} if status == 200 and cluster else {}
 
     def postmaster(self):
         try:
@@ -104,7 +115,7 @@ class Machine:
         eventually(lambda: self.postmaster() is None, what="the postmaster's end")
 
     def connect(self, database="postgres"):
-        conninfo = f"host={ADDRESS} port={self.port} user=postgres password={self.site.password} dbname={database}"
+        conninfo = f"host={self.address} port={self.port} user=postgres password={self.site.password} dbname={database}"
         return psycopg.connect(conninfo, autocommit=True, connect_timeout=2)
 
 
@@ -120,6 +131,7 @@ class Site:
         self._own(self.directory)
         self._processes = []
         self.machines = []
+        self.network = network.connect(NAMES)
         self.haproxy_port = free_port()
 
     def __enter__(self):
@@ -144,6 +156,7 @@ class Site:
         for process in self._processes:
             process.kill()
             process.wait()
+        self.network.close()
         shutil.rmtree(self.directory)
 
     def _own(self, path):
@@ -158,7 +171,7 @@ class Site:
 
     def fill(self, template, directory, values):
         """The file of that name, with its ${…} filled in; its path."""
-        values = {**self.times, "address": ADDRESS, "network": NETWORK, "password": self.password, **values}
+        values = {**self.times, "network": self.network.network, "password": self.password, **values}
         with open(os.path.join(HERE, template), encoding="utf-8") as file:
             text = re.sub(r"\$\{(\w+)\}", lambda found: str(values[found.group(1)]), file.read())
         path = os.path.join(directory, template)
@@ -168,11 +181,11 @@ class Site:
         self._own(path)
         return path
 
-    def launch(self, command, log):
-        """In a session of its own: a terminal's Ctrl-C is ours to pass on; gone when we are."""
+    def launch(self, command, log, where=()):
+        """In a session of its own: a terminal's Ctrl-C is ours to pass on; gone when we are. `where`: on which machine."""
         environment = {"PATH": os.environ["PATH"], "HOME": self.directory, "LANG": "C.UTF-8"}
         with open(os.path.join(self.directory, log), "ab") as output:
-            process = subprocess.Popen([*self._prefix, "setpriv", "--pdeathsig", "TERM", "--", *command],
+            process = subprocess.Popen([*where, *self._prefix, "setpriv", "--pdeathsig", "TERM", "--", *command],
                                        cwd=self.directory, env=environment, stdin=subprocess.DEVNULL, stdout=output,
                                        stderr=output, start_new_session=True)
         self._processes.append(process)
@@ -180,21 +193,22 @@ class Site:
 
     def _start_etcd(self):
         ports = {name: (free_port(), free_port()) for name in NAMES}
-        self.etcd_hosts = ",".join(f"{ADDRESS}:{client}" for client, _ in ports.values())
-        peers = ",".join(f"{name}=http://{ADDRESS}:{peer}" for name, (_, peer) in ports.items())
+        addresses = {name: self.network.address(name) for name in NAMES}
+        self.etcd_hosts = ",".join(f"{addresses[name]}:{client}" for name, (client, _) in ports.items())
+        peers = ",".join(f"{name}=http://{addresses[name]}:{peer}" for name, (_, peer) in ports.items())
         for name, (client, peer) in ports.items():
             directory = self.make_directory(f"etcd-{name}")
-            config = self.fill("etcd.yml", directory, {"name": name, "directory": directory, "client_port": client,
-                                                       "peer_port": peer, "peers": peers})
-            self.launch(["etcd", "--config-file", config], f"etcd-{name}/etcd.log")
-        for client, _ in ports.values():
-            eventually(lambda port=client: fetch(port, "/health")[0] == 200, 30, "etcd")
+            config = self.fill("etcd.yml", directory, {"name": name, "address": addresses[name], "directory": directory,
+                                                       "client_port": client, "peer_port": peer, "peers": peers})
+            self.launch(["etcd", "--config-file", config], f"etcd-{name}/etcd.log", self.network.prefix(name))
+        for name, (client, _) in ports.items():
+            eventually(lambda n=name, port=client: fetch(addresses[n], port, "/health")[0] == 200, 30, "etcd")
 
     def start_haproxy(self, daemons):
-        addresses = {f"daemon_{name}": f"{ADDRESS}:{daemon.port}" for name, daemon in zip(NAMES, daemons)}
-        config = self.fill("haproxy.cfg", self.directory, {"haproxy_port": self.haproxy_port, **addresses})
+        addresses = {f"daemon_{name}": f"{FRONT}:{daemon.port}" for name, daemon in zip(NAMES, daemons)}
+        config = self.fill("haproxy.cfg", self.directory, {"address": FRONT, "haproxy_port": self.haproxy_port, **addresses})
         self.launch(["/usr/sbin/haproxy", "-db", "-f", config], "haproxy.log")
-        eventually(lambda: fetch(self.haproxy_port, "/health/ready")[0] == 200, 20, "HAProxy")
+        eventually(lambda: fetch(FRONT, self.haproxy_port, "/health/ready")[0] == 200, 20, "HAProxy")
 
     def _create_database(self):
         script = self.fill("roles.sql", self.directory, {})
@@ -205,7 +219,7 @@ class Site:
 
     def conninfo(self, database, user="postgres"):
         """As the daemons have it: all three, and whichever of them takes writes."""
-        hosts = ",".join([ADDRESS] * len(NAMES))
+        hosts = ",".join(machine.address for machine in self.machines)
         ports = ",".join(str(machine.port) for machine in self.machines)
         return (f"host={hosts} port={ports} target_session_attrs=read-write dbname={database}"
                 f" user={user} password={self.password}")
@@ -216,34 +230,31 @@ class Site:
     def leader(self):
         """Whoever says that it is the primary."""
         return next((machine for machine in self.machines if machine.process is not None
-                     and fetch(machine.rest_port, "/primary")[0] == 200), None)
-
-    def members(self):
-        """{name: member} as Patroni on any machine has it."""
-        for machine in self.machines:
-            status, cluster = fetch(machine.rest_port, "/cluster") if machine.process else (0, None)
-            if status == 200 and cluster is not None:
-                return {member["name"]: member for member in cluster["members"]}
-        return {}
+                     and machine.ask("/primary")[0] == 200), None)
 
     def standbys(self):
-        """(the synchronous one, the others)."""
-        members = self.members()
+        """(the synchronous one, the others), as the primary's Patroni has it."""
+        leader = self.leader()
+        members = leader.members() if leader else {}
         roles = {machine: members.get(machine.name, {}).get("role") for machine in self.machines}
         synchronous = [machine for machine, role in roles.items() if role == "sync_standby"]
         others = [machine for machine, role in roles.items() if role == "replica"]
         return synchronous[0] if synchronous else None, others
 
     def is_healthy(self):
-        """One primary, one synchronous standby, one more, all streaming the same history."""
-        members = self.members().values()
-        return (sorted(member["role"] for member in members) == ["leader", "replica", "sync_standby"]
+        """Everybody says the same: one primary, one synchronous standby, one more, all streaming the same history."""
+        views = [machine.members() for machine in self.machines]
+        members = views[0].values()
+        return (all({name: member["role"] for name, member in view.items()}
+                    == {name: member["role"] for name, member in views[0].items()} for view in views)
+                and sorted(member["role"] for member in members) == ["leader", "replica", "sync_standby"]
                 and all(member["state"] in ("running", "streaming") for member in members)
                 and len({member.get("timeline") for member in members}) == 1)
 
     def mend(self):
         """Ends whatever a fault did."""
         for machine in self.machines:
+            self.network.plug(machine.name)
             if machine.process.poll() is None:
                 machine.signal(signal.SIGCONT)
             else:
@@ -254,7 +265,7 @@ class Site:
         texts = []
         for machine in self.machines:
             with open(os.path.join(self.directory, machine.name, "patroni.log"), encoding="utf-8") as file:
-                texts.append(f"{machine.name}:\n" + "".join(file.readlines()[-20:]))
+                texts.append(f"{machine.name}:\n" + "".join(file.readlines()[-200:]))
         return "\n".join(texts)
 
     def wait_healthy(self, timeout=300):
