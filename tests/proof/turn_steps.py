@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 from intake_harness import fhir, links
 from intake_harness.bodies import fresh_booking, full
@@ -13,7 +12,7 @@ from .asking import WITHIN_S, Call, ask, request
 
 JSON = {"Content-Type": "application/json"}
 FHIR = {"Content-Type": "application/fhir+json"}
-SILENT_S = 1.2  # so long that every thread which looks once a second has looked
+ASK_EVERY_SECOND = ["intake monitor", "intake sealer"]  # the names of their sessions
 
 
 class Step:
@@ -237,24 +236,29 @@ def check_new(world, context, replies):
     check_stored(world, context["booking"], context["body"], 1, replies[0])
 
 
-def check_reconnected(world, context, replies):
-    eventually(lambda: ask(world.port, request("GET", "/health/ready"))[0].status == 200, WITHIN_S)
-    check_new(world, context, replies)
-
-
 def idle(world, _):
-    time.sleep(SILENT_S)
+    """Until each of those who ask every second has gone through a whole second, or one was refused what it needs."""
+    begun, refused = world.database.value("SELECT clock_timestamp()"), world.scarcity.refused()
+    eventually(lambda: world.scarcity.refused() > refused or world.database.value(
+        "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = ANY(%s) AND query_start > %s + interval '1 second'", (ASK_EVERY_SECOND, begun))
+        == len(ASK_EVERY_SECOND), WITHIN_S, "a question of each of them")
     return []
+
+
+def check_ready(world):
+    eventually(lambda: ask(world.port, request("GET", "/health/ready"))[0].status == 200, WITHIN_S, "ready")
+
+
+def check_reconnected(world, context, replies):
+    check_ready(world)
+    check_new(world, context, replies)
 
 
 def check_sealed(world, _context, _replies):
     newest = world.database.value("SELECT max(id) FROM audit_log")
     eventually(lambda: world.database.value("SELECT max(last_id) FROM audit_seals") >= newest, WITHIN_S, "a seal")
     check_ready(world)
-
-
-def check_ready(world):
-    eventually(lambda: ask(world.port, request("GET", "/health/ready"))[0].status == 200, WITHIN_S, "ready")
 
 
 def told(call, booking):
