@@ -15,8 +15,7 @@ enum {
     PROBE_AGAIN_MS = 200,         /* while the database is out of reach */
     STATEMENT_TIMEOUT_MS = 2000,  /* the server's; it keeps the connection */
     STALE_AFTER_US = 5000 * 1000, /* a probe that old says nothing any more */
-    SCHEMA_EVERY_US = 30 * 1000 * 1000,
-    COUNT_RESTS = 19, /* how many times as long as counting took nothing is counted */
+    COUNT_RESTS = 19,             /* how many times as long as counting took nothing is counted */
 };
 
 struct monitor {
@@ -29,7 +28,6 @@ struct monitor {
     int64_t probed_at_us; /* the last that went well */
     bool stopping;
     pthread_t thread;
-    int64_t schema_checked_us;       /* the thread's own; 0: not by this connection */
     bool schema_fits;                /* the thread's own */
     struct processing_state counted; /* the thread's own, as of the last count */
     int64_t count_again_us;          /* the thread's own */
@@ -53,22 +51,18 @@ static void count(struct monitor *monitor, struct connection *connection)
     monitor->count_again_us = ended_us + COUNT_RESTS * (ended_us - began_us);
 }
 
-/* What could not be asked changes nothing, and is asked again by the next probe. */
-static void check_schema(struct monitor *monitor, struct connection *connection, int64_t now_us)
+/* What is not answered, because of a lock for example, changes nothing. */
+static void check_schema(struct monitor *monitor, struct connection *connection)
 {
     const enum status status = migrate_check(connection, NULL);
-    if (status != STATUS_NO_MEMORY && connection_is_open(connection)) {
+    if (status == STATUS_OK || status == STATUS_CONFLICT) {
         monitor->schema_fits = status == STATUS_OK;
-        monitor->schema_checked_us = now_us;
     }
 }
 
 static enum status probe(struct monitor *monitor, struct connection *connection,
                          struct monitor_state *state, struct err *err)
 {
-    if (!connection_is_open(connection)) {
-        monitor->schema_checked_us = 0;
-    }
     enum status status = connection_ensure(connection, err);
     if (status != STATUS_OK) {
         return status;
@@ -78,10 +72,7 @@ static enum status probe(struct monitor *monitor, struct connection *connection,
     if (status != STATUS_OK) {
         return status;
     }
-    const int64_t now_us = clock_monotonic_us();
-    if (monitor->schema_checked_us == 0 || now_us - monitor->schema_checked_us > SCHEMA_EVERY_US) {
-        check_schema(monitor, connection, now_us);
-    }
+    check_schema(monitor, connection);
     count(monitor, connection);
     *state = (struct monitor_state){
         .reachable = true,

@@ -66,6 +66,33 @@ def test_counting_that_takes_long_tells_nothing_of_the_database(start_intake, da
     assert statuses == {200}
 
 
+def test_a_question_of_the_schema_that_is_not_answered_changes_nothing(start_intake, database):
+    client = start_intake().client()
+    statuses, asked = set(), set()
+
+    def asked_again():
+        statuses.add(client.get("/health/ready").status_code)
+        asked.update(row["at"] for row in database.query(
+            "SELECT query_start AS at FROM pg_stat_activity WHERE application_name = 'intake monitor'"
+            " AND datname = current_database() AND wait_event_type = 'Lock'"))
+        return len(asked) > 1
+
+    with database.connect() as locker, locker.transaction():
+        locker.execute("LOCK TABLE intake_migrations")
+        eventually(asked_again, what="another question after one that was given up")
+    assert statuses == {200}
+
+
+def test_a_schema_that_fits_no_more_is_noticed(start_intake, database):
+    client = start_intake().client()
+    begun = "UPDATE intake_migrations SET applied_at = %s WHERE number = (SELECT max(number) FROM intake_migrations)"
+    database.query(begun, (None,))
+    eventually(lambda: client.get("/health/ready").status_code == 503, 10)
+    assert {entry["status"] for entry in client.get("/health/ready").json()["checks"]["schema"]} == {"fail"}
+    database.query(begun, ("2026-01-01",))
+    eventually(lambda: client.get("/health/ready").status_code == 200, 10)
+
+
 def test_version(shared_client):
     body = shared_client.get("/version").json()
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", body["version"])
