@@ -33,12 +33,14 @@ struct metrics {
     size_t families_count;
 };
 
-/* All are added at start-up, when nothing can be lost yet. */
+/* All are added at start-up: nobody is served yet, and what a worker may have claimed is due again.
+ */
 static void *must(void *memory)
 {
+    enum { CANNOT_START = 2 }; /* the exit code, as of every start that fails */
     if (memory == NULL) {
         (void)fputs("intake: cannot serve: out of memory\n", stderr);
-        _exit(EXIT_FAILURE);
+        _exit(CANNOT_START);
     }
     return memory;
 }

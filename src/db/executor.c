@@ -11,15 +11,16 @@ enum { TOGETHER_MAX = 32 }; /* jobs that share a transaction */
 
 struct executor {
     struct executor_options options;
-    pthread_mutex_t mutex; /* guards everything below */
+    struct executor_thread *threads; /* options.count of them; the creator's */
+    pthread_mutex_t mutex;           /* guards everything below */
     pthread_cond_t wake;
     struct executor_job *first;
     struct executor_job **end;
     size_t depth;
     bool stopping;
-    struct executor_thread *threads; /* options.count of them */
 };
 
+/* What one thread works with. */
 struct executor_thread {
     struct executor *executor;
     struct connection *connection;

@@ -27,6 +27,7 @@ struct lanes {
     char setup[512];
     struct lane_metrics metrics;
     int64_t deadline_us;   /* of an entry, from its submission */
+    struct lane *each;     /* options.count of them; the creator's */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t wake;   /* there may be work */
     pthread_cond_t pause;  /* for its time-out alone */
@@ -35,7 +36,6 @@ struct lanes {
     int64_t busy_at_us;    /* when a batch was taken last */
     int64_t pressed_at_us; /* when a large one was */
     int64_t lost_at_us;    /* since when the database is of no use; 0: it is of use */
-    struct lane *each;     /* options.count of them */
 };
 
 /* What one lane's thread works with. */

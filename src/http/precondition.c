@@ -33,10 +33,10 @@ static void read_versions(const char *list, struct draft_condition *condition)
 const char *precondition_of_draft(const char *match, const char *none_match,
                                   struct draft_condition *ret_condition)
 {
-    *ret_condition = (struct draft_condition){.expectation = DRAFT_NOT_STATED};
     if (!none_match_fits(match, none_match)) {
         return none_match_fault;
     }
+    *ret_condition = (struct draft_condition){.expectation = DRAFT_NOT_STATED};
     if (none_match != NULL) {
         ret_condition->expectation = DRAFT_ABSENT;
     } else if (match != NULL && text_equal(match, "*")) {

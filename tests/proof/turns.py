@@ -69,17 +69,10 @@ def references_of(world, step):
     return [gist(reply, context, step.grows) for reply in replies], calls
 
 
-def turns_of(calls, short):
-    """Which allocations are refused: in the full form every one, until there is none any more."""
-    if not short:
-        return range(1, 1_000_000)
-    return [1 + (point * calls + random.randrange(calls)) // POINTS for point in range(POINTS)] if calls else []
-
-
 def exhaust(world, step, references, calls, short, wrong):
     """Refuses the step's allocations in turn; how many."""
     refused = 0
-    for turn in turns_of(calls, short):
+    for turn in turn_starts.turns_of(calls, short, POINTS):
         came = True
         try:
             context, replies, came = perform(world, step, turn)

@@ -1,7 +1,7 @@
 /*
  * What If-Match and If-None-Match (RFC 9110 section 13.1) say of the state that a write expects.
  * All are pure: they take the values of the two headers, NULL where there is none, and return NULL,
- * or the sentence of a 400.
+ * or the sentence of a 400 and leave the rest untouched.
  */
 #ifndef INTAKE_HTTP_PRECONDITION_H
 #define INTAKE_HTTP_PRECONDITION_H
@@ -12,7 +12,7 @@
 
 /*
  * Of a draft. Of the tags of If-Match the first DRAFT_VERSIONS_MAX that are versions of drafts are
- * kept; others cannot match.
+ * kept: what is no version cannot match, and those behind are not looked at.
  */
 const char *precondition_of_draft(const char *match, const char *none_match,
                                   struct draft_condition *ret_condition);
