@@ -151,9 +151,10 @@ class LegacyWriters:
         self.longest_ms = 0.0
         self.noise_ms = 0.0
         self.errors = []
-        self._threads = [threading.Thread(target=self._run, args=(self._write, pause_s, place)) for place in range(count)]
+        work = [(self._write, pause_s, place) for place in range(count)]
         if control_pause_s is not None:
-            self._threads.append(threading.Thread(target=self._run, args=(self._write_control, control_pause_s)))
+            work.append((self._write_control, control_pause_s))
+        self._threads = [threading.Thread(target=self._run, args=arguments, daemon=True) for arguments in work]
 
     def _run(self, write, pause_s, *arguments):
         with self._database.connect("legacy") as connection:
@@ -206,5 +207,6 @@ class LegacyWriters:
     def __exit__(self, kind, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in self._threads), "a writer waits for something"
         assert kind is not None or not self.errors, self.errors
