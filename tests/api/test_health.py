@@ -60,7 +60,7 @@ def test_counting_that_takes_long_tells_nothing_of_the_database(start_intake, da
     with database.connect() as locker, locker.transaction():
         locker.execute("LOCK TABLE medical_questionnaire_submissions")
         counting = eventually(lambda: monitors("wait_event_type = 'Lock'"), what="a count that waits")
-        looking = eventually(lambda: monitors("state = 'idle' AND query ~ 'pg_is_in_recovery'"),
+        looking = eventually(lambda: monitors("state = 'idle' AND query ~ 'intake_migrations'"),
                              what="the count to be given up, and a look at the database after it")
         assert looking == counting, "one that counts keeps its connection"
     assert statuses == {200}

@@ -74,7 +74,7 @@ static void test_a_draft_is_one_of_its_versions(void **state)
         {NULL, "\"x\"", false, DRAFT_NOT_STATED, 0},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct draft_condition condition;
+        struct draft_condition condition = {0}; /* which a fault leaves as it is */
         const char *fault = precondition_of_draft(cases[i].match, cases[i].none_match, &condition);
         assert_int_equal(fault == NULL, cases[i].makes_sense);
         assert_int_equal(condition.expectation, cases[i].expectation);
