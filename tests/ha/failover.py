@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from intake_harness.daemon import Intake, run_command  # noqa: E402
 from intake_harness.waiting import eventually  # noqa: E402
-from ha.machines import RECOMMENDED_TIMES, TIMES, Site  # noqa: E402
+from ha.machines import RECOMMENDED_TIMES, TIMES, Machine, Site  # noqa: E402
 from proof.faults import seconds_until_serving  # noqa: E402
 from proof.ledger import Ledger, compare  # noqa: E402
 from proof.stage import Table, default_binary  # noqa: E402
@@ -46,13 +46,27 @@ class Watch:
             connection.close()
 
 
-def kill_primary(site):
-    leader = site.leader()
-    watch = Watch([machine for machine in site.machines if machine is not leader])
-    leader.kill()
-    watch.wait()
-    yield True
-    leader.start()
+def of_primary(harm, mend):
+    """A fault of the primary, which another machine follows as the primary; then it returns."""
+    def fault(site):
+        leader = site.leader()
+        watch = Watch([machine for machine in site.machines if machine is not leader])
+        harm(leader)
+        watch.wait()
+        yield True
+        mend(leader)
+    return fault
+
+
+def of_synchronous(harm, mend):
+    """A fault of the standby that commits wait for, which another one follows as that; then it returns."""
+    def fault(site):
+        synchronous, _ = site.standbys()
+        harm(synchronous)
+        eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
+        yield False
+        mend(synchronous)
+    return fault
 
 
 def switch_over(site):
@@ -64,80 +78,34 @@ def switch_over(site):
     assert status == 200, f"the switchover was answered {status}"
 
 
-def freeze_leader(site):
-    """For longer than its leadership lasts; it returns as one that does not know what happened."""
-    leader = site.leader()
-    watch = Watch([machine for machine in site.machines if machine is not leader])
-    leader.signal(signal.SIGSTOP)
-    watch.wait()
-    yield True
-    leader.signal(signal.SIGCONT)
-
-
-def hang_patroni(site):
-    """The primary's PostgreSQL goes on, and does not know that another one is the primary now."""
-    leader = site.leader()
-    watch = Watch([machine for machine in site.machines if machine is not leader])
-    leader.process.send_signal(signal.SIGSTOP)
-    watch.wait()
-    yield True
-    leader.process.send_signal(signal.SIGCONT)
-
-
-def cut_primary(site):
-    """It goes on for whoever is on its side of the cut, until its Patroni gives up its leadership."""
-    leader = site.leader()
-    watch = Watch([machine for machine in site.machines if machine is not leader])
-    site.network.pull(leader.name)
-    watch.wait()
-    yield True
-    site.network.plug(leader.name)
-
-
-def cut_synchronous(site):
-    synchronous, _ = site.standbys()
-    site.network.pull(synchronous.name)
-    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
-    yield False
-    site.network.plug(synchronous.name)
-
-
-def freeze_synchronous(site):
-    """The standby that commits wait for, silent and not gone."""
-    synchronous, _ = site.standbys()
-    synchronous.signal(signal.SIGSTOP)
-    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
-    yield False
-    synchronous.signal(signal.SIGCONT)
-
-
-def kill_synchronous(site):
-    synchronous, _ = site.standbys()
-    synchronous.kill()
-    eventually(lambda: site.standbys()[0] not in (None, synchronous), 60, "another synchronous standby")
-    yield False
-    synchronous.start()
-
+# What is done to a machine, and how it ends.
+KILLED = Machine.kill, Machine.start
+# It returns as one that does not know what happened.
+FROZEN = Machine.freeze, Machine.thaw
+# It goes on for whoever is on its side of the cut, until its Patroni gives up its leadership.
+CUT = Machine.unplug, Machine.plug
+# Its PostgreSQL goes on, and does not know that another one is the primary now.
+HUNG = Machine.freeze_patroni, Machine.thaw_patroni
 
 # name: (what it is in the table, the fault: a generator that yields once, while the
 # fault lasts: whether there is a new primary, to be ready for)
 FAULTS = {
-    "kill": ("kill -9 of the primary's PostgreSQL and Patroni", kill_primary),
+    "kill": ("kill -9 of the primary's PostgreSQL and Patroni", of_primary(*KILLED)),
     "switchover": ("switchover", switch_over),
-    "freeze": ("the primary's PostgreSQL and Patroni frozen, and back", freeze_leader),
-    "hang": ("the primary's Patroni frozen, its PostgreSQL not, and back", hang_patroni),
-    "cut-primary": ("the primary's network cut, and back", cut_primary),
-    "cut": ("the synchronous replica's network cut, and back", cut_synchronous),
-    "freeze-replica": ("the synchronous replica frozen, and back", freeze_synchronous),
-    "kill-replica": ("kill -9 of the synchronous replica", kill_synchronous),
+    "freeze": ("the primary's PostgreSQL and Patroni frozen, and back", of_primary(*FROZEN)),
+    "hang": ("the primary's Patroni frozen, its PostgreSQL not, and back", of_primary(*HUNG)),
+    "cut-primary": ("the primary's network cut, and back", of_primary(*CUT)),
+    "cut": ("the synchronous replica's network cut, and back", of_synchronous(*CUT)),
+    "freeze-replica": ("the synchronous replica frozen, and back", of_synchronous(*FROZEN)),
+    "kill-replica": ("kill -9 of the synchronous replica", of_synchronous(*KILLED)),
 }
 CUTS = ("cut-primary", "cut")
 FULL_TIMES = 10
 
 
-def inject_once(site, daemons, inject):
-    """(the ledger, seconds until ready or None, the longest time without an acknowledgement)."""
-    book = Ledger([site.haproxy_port], clients=CLIENTS).start()
+def inject_once(site, daemons, inject, book):
+    """(seconds until ready or None, the longest time without an acknowledgement)."""
+    book.start()
     try:
         book.wait_for_more(50)
         book.longest_silence()
@@ -149,25 +117,42 @@ def inject_once(site, daemons, inject):
         book.wait_for_more(20)
     finally:
         book.stop()
-    return book, ready, book.longest_silence()
+    return ready, book.longest_silence()
+
+
+def give_up(site, table, what, error):
+    """What did not come in time; the other faults go on."""
+    table.add(what, f"given up: {error}", "0", False)
+    print(site.last_words())
+    site.mend()
 
 
 def prove_fault(site, table, daemons, name, times):
     what, inject = FAULTS[name]
     acknowledged, wrong, silences, readies = 0, [], [], []
-    for _ in range(times):
+    for number in range(1, times + 1):
         site.wait_healthy()
         site.database.query("TRUNCATE users, medical_questionnaire_submissions CASCADE")
-        book, ready, silence = inject_once(site, daemons, inject)
-        wrong += compare(book, site.database)
+        book = Ledger([site.haproxy_port], clients=CLIENTS)
+        given_up = False
+        try:
+            ready, silence = inject_once(site, daemons, inject, book)
+            silences.append(silence)
+            readies += [ready] if ready is not None else []
+        except (AssertionError, psycopg.Error) as error:
+            give_up(site, table, what, error)
+            eventually(site.leader, 120, "a primary to compare with")
+            given_up = True
+        wrong += compare(book, site.database)  # also then: what was acknowledged is there, or it is lost
         acknowledged += book.acknowledged()
-        silences.append(silence)
-        readies += [ready] if ready is not None else []
-    table.add(f"{what}, {times} times", f"{acknowledged} acknowledged, {len(wrong)} missing, doubled or wrong", "0",
+        if given_up:
+            break
+    table.add(f"{what}, {number} times", f"{acknowledged} acknowledged, {len(wrong)} missing, doubled or wrong", "0",
               not wrong)
     for line in wrong[:5]:
         print(f"    {line}")
-    table.add("  the longest time without an acknowledgement", f"{max(silences):.1f} s", "reported", True)
+    if silences:
+        table.add("  the longest time without an acknowledgement", f"{max(silences):.1f} s", "reported", True)
     if readies:
         table.add("  each daemon has acknowledged again, and is ready, after there was a primary, at most",
                   f"{max(readies):.2f} s", "reported", True)
@@ -192,10 +177,8 @@ def prove(binary, table, names, times, patience):
                 continue
             try:
                 prove_fault(site, table, daemons, name, times)
-            except (AssertionError, psycopg.Error) as error:  # what did not come in time; the other faults go on
-                table.add(FAULTS[name][0], f"given up: {error}", "0", False)
-                print(site.last_words())
-                site.mend()
+            except (AssertionError, psycopg.Error) as error:
+                give_up(site, table, FAULTS[name][0], error)
 
 
 def end(*_):

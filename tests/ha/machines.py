@@ -79,8 +79,8 @@ class Machine:
         self.port, self.rest_port = free_port(), free_port()
         self.directory = site.make_directory(name)
         self.config = site.fill("patroni.yml", self.directory, {
-            "name": name, "address": self.address, "directory": self.directory, "postgresql_port": self.port, "rest_port": self.rest_port,
-            "etcd_hosts": site.etcd_hosts, "postgresql_bin": newest_bin(), "watchdog": "off"})
+            "name": name, "address": self.address, "directory": self.directory, "postgresql_port": self.port,
+            "rest_port": self.rest_port, "etcd_hosts": site.etcd_hosts, "postgresql_bin": newest_bin(), "watchdog": "off"})
         self.process = None
 
     def start(self):
@@ -113,6 +113,24 @@ class Machine:
         self.signal(signal.SIGKILL)
         self.process.wait()
         eventually(lambda: self.postmaster() is None, what="the postmaster's end")
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def freeze_patroni(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw_patroni(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def unplug(self):
+        self.site.network.pull(self.name)
+
+    def plug(self):
+        self.site.network.plug(self.name)
 
     def connect(self, database="postgres"):
         conninfo = f"host={self.address} port={self.port} user=postgres password={self.site.password} dbname={database}"
@@ -182,7 +200,10 @@ class Site:
         return path
 
     def launch(self, command, log, where=()):
-        """In a session of its own: a terminal's Ctrl-C is ours to pass on; gone when we are. `where`: on which machine."""
+        """
+        In a session of its own: a terminal's Ctrl-C is ours to pass on; gone when we are. `where` is what
+        goes before a command to run it on a machine.
+        """
         environment = {"PATH": os.environ["PATH"], "HOME": self.directory, "LANG": "C.UTF-8"}
         with open(os.path.join(self.directory, log), "ab") as output:
             process = subprocess.Popen([*where, *self._prefix, "setpriv", "--pdeathsig", "TERM", "--", *command],
@@ -254,9 +275,9 @@ class Site:
     def mend(self):
         """Ends whatever a fault did."""
         for machine in self.machines:
-            self.network.plug(machine.name)
+            machine.plug()
             if machine.process.poll() is None:
-                machine.signal(signal.SIGCONT)
+                machine.thaw()
             else:
                 machine.start()
 
