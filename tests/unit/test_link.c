@@ -78,7 +78,7 @@ static void test_what_is_no_token_is_not_good(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         assert_int_equal(check("bk_1", texts[i], 0), STATUS_DENIED);
     }
-    char token[LINK_TOKEN_SIZE];
+    char token[LINK_TOKEN_SIZE] = {0};
     char longer[LINK_TOKEN_SIZE + 2] = "0";
     link_print_token(secret, "bk_1", expiry_s, token);
     memcpy(longer + 1, token, sizeof token);
