@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -84,6 +85,7 @@ static bool is_refused(void)
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
 static void *counted(void *memory)
@@ -123,6 +125,26 @@ void *realloc(void *memory, size_t size)
         return NULL;
     }
     return is_refused() ? NULL : __libc_realloc(memory, size);
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    return is_refused() ? NULL : counted(__libc_memalign(alignment, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return memalign(alignment, size);
+}
+
+int posix_memalign(void **ret_memory, size_t alignment, size_t size)
+{
+    void *memory = memalign(alignment, size);
+    if (memory == NULL) {
+        return ENOMEM;
+    }
+    *ret_memory = memory;
+    return 0;
 }
 
 /*
