@@ -10,18 +10,31 @@ from intake_harness.links import OPTIONS, Drafts
 from intake_harness.waiting import eventually
 
 
-@pytest.fixture
-def intake(start_intake):
-    return start_intake({**OPTIONS, "worker.poll_ms": 50})
+WITH_LINKS = {**OPTIONS, "worker.poll_ms": 50}
 
 
-@pytest.fixture
-def drafts(client):
+def fresh_draft(client):
     """The draft of a fresh booking."""
     booking_uid = fresh_booking()
     held = Drafts(client, booking_uid)
     held.booking_uid = booking_uid
     return held
+
+
+@pytest.fixture(scope="module")
+def shared_intake(module_intake):
+    return module_intake(WITH_LINKS)
+
+
+@pytest.fixture
+def drafts(shared_client):
+    return fresh_draft(shared_client)
+
+
+@pytest.fixture
+def intake(start_intake):
+    """For tests that look at all of the database, or end the daemon."""
+    return start_intake(WITH_LINKS)
 
 
 def codes(reply):
@@ -169,7 +182,7 @@ def test_a_draft_is_deleted_by_who_knows_it(drafts):
     assert drafts.delete(If_Match="*").status_code == 412
 
 
-def test_a_submission_completes_the_draft(intake, drafts):
+def test_a_submission_completes_the_draft(drafts):
     body = minimal(drafts.booking_uid, allergies="none")
     other = Drafts(drafts.client, fresh_booking())
     other.put({"allergies": "none"})
@@ -187,14 +200,15 @@ def test_a_draft_after_the_submission_is_a_new_one(drafts):
     assert drafts.get().json()["answers"] == {"allergies": "none"}
 
 
-def test_a_submission_that_is_refused_leaves_the_draft(intake, drafts):
+def test_a_submission_that_is_refused_leaves_the_draft(shared_intake, drafts):
     drafts.put({"a": 1})
     assert drafts.client.submit({"booking_uid": drafts.booking_uid}).status_code == 422
     assert drafts.get().status_code == 200
     body = minimal(drafts.booking_uid)
     drafts.client.submit(body)
     drafts.put({"a": 1})
-    intake.database.query("UPDATE medical_questionnaire_submissions SET deleted = true")
+    shared_intake.database.query("UPDATE medical_questionnaire_submissions SET deleted = true WHERE booking_uid = %s",
+                                 (drafts.booking_uid,))
     assert drafts.client.submit({**body, "allergies": "none"}).status_code == 409
     assert drafts.get().status_code == 200
 
@@ -208,7 +222,8 @@ def test_a_submission_of_a_known_person_completes_the_draft_too(drafts):
     assert drafts.get().status_code == 404
 
 
-def test_drafts_expire(intake, drafts):
+def test_drafts_expire(intake):
+    drafts = fresh_draft(intake.client())
     reply = drafts.put({"a": 1})
     days = intake.database.value("SELECT expires_at - updated_at FROM submission_drafts").days
     assert days == 30
@@ -221,7 +236,7 @@ def test_drafts_expire(intake, drafts):
 
 def test_an_expired_draft_that_is_not_deleted_yet_is_not_there(start_intake):
     intake = start_intake({**OPTIONS, "worker.enabled": "false", "drafts.days": 7})
-    drafts = Drafts(intake.client(), fresh_booking())
+    drafts = fresh_draft(intake.client())
     first = drafts.put({"a": 1})
     intake.database.query("UPDATE submission_drafts SET expires_at = now(), created_at = '2020-01-01'")
     assert drafts.get().status_code == 404
@@ -241,7 +256,8 @@ def test_many_expired_drafts_are_deleted_in_pages(intake):
     eventually(lambda: intake.database.value("SELECT count(*) FROM submission_drafts") == 1)
 
 
-def test_who_read_or_deleted_a_draft_is_in_the_audit_log(intake, drafts):
+def test_who_read_or_deleted_a_draft_is_in_the_audit_log(intake):
+    drafts = fresh_draft(intake.client())
     drafts.get()
     tag = drafts.put({"a": 1}).headers["ETag"]
     read = drafts.get()
@@ -254,7 +270,8 @@ def test_who_read_or_deleted_a_draft_is_in_the_audit_log(intake, drafts):
         for action, reply in (("draft.read", read), ("draft.delete", gone))]
 
 
-def test_a_draft_survives_the_daemon(intake, drafts, start_intake):
+def test_a_draft_survives_the_daemon(intake, start_intake):
+    drafts = fresh_draft(intake.client())
     drafts.put({"a": 1})
     intake.kill()
     again = Drafts(start_intake(OPTIONS).client(), drafts.booking_uid)

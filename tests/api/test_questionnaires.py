@@ -28,10 +28,8 @@ def definition(version, **changes):
             "item": [{"linkId": f"q{version}", "type": "string"}], **changes}
 
 
-@pytest.fixture
-def versions(start_intake, directory):
-    """A daemon with several versions of one questionnaire beside the shipped ones."""
-    folder = os.path.join(directory, "questionnaires")
+def write_versions(folder):
+    """Several versions of one questionnaire beside the shipped ones; the configuration that offers them."""
     shutil.copytree(SHIPPED, folder)
     for content in (definition("1", status="retired"), definition("2"), definition("10"),
                     definition("11", status="draft"),
@@ -40,7 +38,19 @@ def versions(start_intake, directory):
         path = os.path.join(folder, f"{content['id']}-{content['version']}.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(content, file)
-    return start_intake({"questionnaires.directory": folder})
+    return {"questionnaires.directory": folder}
+
+
+@pytest.fixture(scope="module")
+def versions(module_intake, tmp_path_factory):
+    """A daemon with several versions."""
+    return module_intake(write_versions(str(tmp_path_factory.mktemp("versions") / "questionnaires")))
+
+
+@pytest.fixture
+def changing_versions(start_intake, directory):
+    """One whose files a test changes, in `questionnaires` of its directory."""
+    return start_intake(write_versions(os.path.join(directory, "questionnaires")))
 
 
 def test_the_offered_ones_are_listed(versions):
@@ -139,15 +149,15 @@ def test_what_cannot_be_answered_now_is_422(versions, name, code):
     assert (error["field"], error["code"]) == ("questionnaire", code) and error["message"]
 
 
-def test_when_the_default_is_not_offered_a_post_must_name_another(versions, directory):
+def test_when_the_default_is_not_offered_a_post_must_name_another(changing_versions, directory):
     path = os.path.join(directory, "questionnaires", "hair-transplant.json")
     with open(path, encoding="utf-8") as file:
         content = json.load(file)
     with open(path, "w", encoding="utf-8") as file:
         json.dump({**content, "status": "retired"}, file)
-    versions.stop()
-    versions.start()
-    client = versions.client()
+    changing_versions.stop()
+    changing_versions.start()
+    client = changing_versions.client()
     assert [error["field"] for error in client.submit(minimal()).json()["errors"]] == ["questionnaire"]
     assert client.submit(minimal(questionnaire="survey", q10="x")).status_code == 201
     listed = client.get("/v1/questionnaires").json()["questionnaires"]
@@ -164,25 +174,25 @@ def test_decimals_of_a_flat_post_keep_their_digits(versions):
         assert wrong == (["maxDecimalPlaces"] if refused else []), number
 
 
-def test_answers_stay_readable_when_their_version_is_withdrawn(versions, directory, staff_token):
+def test_answers_stay_readable_when_their_version_is_withdrawn(changing_versions, directory, staff_token):
     body = minimal(questionnaire="survey|10", q10="kept")
-    assert versions.client().submit(body).status_code == 201
+    assert changing_versions.client().submit(body).status_code == 201
     path = os.path.join(directory, "questionnaires", "survey-10.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(definition("10", status="retired"), file)
-    versions.stop()
-    versions.start()
-    assert versions.client().get("/v1/questionnaires/survey").json()["version"] == "2"
-    staff = versions.client(staff_token)
+    changing_versions.stop()
+    changing_versions.start()
+    assert changing_versions.client().get("/v1/questionnaires/survey").json()["version"] == "2"
+    staff = changing_versions.client(staff_token)
     assert staff.look_up(body["booking_uid"]).json()["questionnaire"] == {"id": "survey", "version": "10"}
     bundle = staff.get("/fhir/QuestionnaireResponse", params={"identifier": body["booking_uid"]}).json()
     resource = bundle["entry"][0]["resource"]
     assert resource["questionnaire"] == "https://example.com/q/survey|10"
     assert resource["item"] == [{"linkId": "q10", "answer": [{"valueString": "kept"}]}]
-    again = versions.client().request("POST", "/fhir/QuestionnaireResponse", json=resource)
+    again = changing_versions.client().request("POST", "/fhir/QuestionnaireResponse", json=resource)
     assert again.status_code == 422
     assert again.json()["issue"][0]["details"]["coding"][0]["code"] == "questionnaireRetired"
-    check = versions.client().request("POST", "/fhir/Questionnaire/$validate-response", json=resource)
+    check = changing_versions.client().request("POST", "/fhir/Questionnaire/$validate-response", json=resource)
     assert [issue["severity"] for issue in check.json()["issue"]] == ["warning"]
 
 

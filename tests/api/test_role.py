@@ -21,15 +21,20 @@ def grant(binary, postgres):
     return run
 
 
-@pytest.fixture
-def used(intake, client, staff):
-    """A database in which every table has rows, by a daemon's work."""
+def use(intake, staff_token):
+    """Rows in every table, by a daemon's work; the database."""
     body = full()
-    client.submit(body)
+    intake.client().submit(body)
     intake.wait_processed(body["booking_uid"])
-    client.submit({**body, "allergies": "none"})
-    assert staff.look_up(body["booking_uid"]).status_code == 200
+    intake.client().submit({**body, "allergies": "none"})
+    assert intake.client(staff_token).look_up(body["booking_uid"]).status_code == 200
     return intake.database
+
+
+@pytest.fixture(scope="module")
+def used(shared_intake, staff_token):
+    """For tests that look, or are refused."""
+    return use(shared_intake, staff_token)
 
 
 def refused(database, statement):
@@ -83,7 +88,8 @@ def test_it_may_do_something_with_every_table_of_ours(used):
     assert unknown == [], "a table of ours that migrations/grants.sql does not name"
 
 
-def test_a_step_back_and_forward_keeps_the_grants(binary, used, start_intake, staff_token):
+def test_a_step_back_and_forward_keeps_the_grants(binary, start_intake, staff_token):
+    used = use(start_intake(), staff_token)
     for arguments in (("down", "--to", "0"), ("up",)):
         done = run_command(binary, "migrate", *arguments, conninfo=used.conninfo)
         assert done.returncode == 0, done.stderr
