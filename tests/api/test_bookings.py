@@ -8,9 +8,19 @@ from intake_harness.bodies import answers_of, fresh_booking, full, minimal
 from intake_harness.links import OPTIONS, link_header
 
 
+@pytest.fixture(scope="module")
+def shared_intake(module_intake):
+    return module_intake(OPTIONS)
+
+
 @pytest.fixture
-def intake(start_intake):
-    return start_intake(OPTIONS)
+def intake(shared_intake):
+    return shared_intake
+
+
+@pytest.fixture
+def database(shared_intake):
+    return shared_intake.database
 
 
 def view(client, booking_uid, **arguments):

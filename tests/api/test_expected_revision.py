@@ -20,6 +20,16 @@ def answers(database, booking_uid):
 
 
 @pytest.fixture
+def intake(shared_intake):
+    return shared_intake
+
+
+@pytest.fixture
+def database(shared_intake):
+    return shared_intake.database
+
+
+@pytest.fixture
 def booking_uid():
     return fresh_booking()
 

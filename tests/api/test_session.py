@@ -78,9 +78,8 @@ def test_only_persons_get_a_session(shared_intake, tokens, role, status):
     (b"", 400), (b"[]", 400), (b"{", 400), (b"{}", 422), (b'{"token": 1}', 422), (b'{"token": null}', 422),
     (b'{"token": ""}', 401), (b'{"token": "x"}', 401), (b'{"token": "\\u0000"}', 422),
     (b'{"token": "' + b"0" * 64 + b'"}', 401)])
-def test_what_is_no_token_gets_no_session(start_intake, body, status):
-    client = start_intake().client()
-    reply = client.request("POST", "/v1/session", data=body, headers={"Content-Type": "application/json"})
+def test_what_is_no_token_gets_no_session(shared_client, body, status):
+    reply = shared_client.request("POST", "/v1/session", data=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == status and "Set-Cookie" not in reply.headers
 
 
