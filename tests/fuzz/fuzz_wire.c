@@ -33,7 +33,8 @@ static struct {
     bool moved;    /* something was done since this was reset */
     size_t at;     /* where the next request begins, if all before it were plain */
     bool followed; /* whether `at` is known */
-    bool odd;      /* a request without a body waits for 100: what the library does then depends */
+    bool odd;      /* what the library does depends on the cuts: a request without a body waits for
+                      100, or a line that may be in a trailer is folded */
     struct strbuf *story;
 } wire;
 
@@ -229,6 +230,18 @@ static void *on_first_line(void *context, const char *target, struct MHD_Connect
     return &current;
 }
 
+/* As the first line of a trailer it is refused, or overlooked: that depends on the cuts. */
+static bool has_folded_line(void)
+{
+    for (size_t i = 1; i < wire.len; i++) {
+        const char before = wire.bytes[i - 1];
+        if ((before == '\r' || before == '\n') && (wire.bytes[i] == ' ' || wire.bytes[i] == '\t')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum MHD_Result begin(struct MHD_Connection *connection, const char *method,
                              const char *version)
 {
@@ -249,6 +262,7 @@ static enum MHD_Result begin(struct MHD_Connection *connection, const char *meth
     }
     tell_headers(&current.headers);
     wire.odd |= current.headers.expects_continue && !wire_has_body(&current.headers);
+    wire.odd |= current.headers.chunked && has_folded_line();
     if (wire.followed) {
         read_head(method, version);
     }

@@ -11,7 +11,9 @@
  * - four other bytes than CR LF CR LF at the end, if they are NUL, CR and LF and the library takes
  *   them for it (such as LF NUL CR LF), or with a ':' that begins the last line, which it takes for
  *   an empty one (such as CR LF ':' LF);
- * - lines before the first that begin with a NUL: it skips them as if they were empty.
+ * - lines before the first that begin with a NUL: it skips them as if they were empty;
+ * - a trailer's first line that begins with white space: the library refuses it, or overlooks it,
+ *   as its pieces come. Nobody reads trailers, and a connection ends after a body in chunks.
  */
 #ifndef INTAKE_HTTP_WIRE_H
 #define INTAKE_HTTP_WIRE_H
