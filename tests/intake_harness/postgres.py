@@ -112,7 +112,7 @@ class Cluster:
 
     def create_database(self, template=None):
         name = f"test_{next(self._numbers)}"
-        source = f" TEMPLATE {template}" if template else ""
+        source = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""  # less work than through the WAL
         with self.connect("postgres") as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER intake{source}")
         return Database(self, name)
