@@ -291,6 +291,20 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
+static bool start_thread(struct worker *worker, struct worker_thread *thread, bool helps)
+{
+    thread->worker = worker;
+    thread->helps = helps;
+    if (helps) { /* never looks at everything */
+        thread->memory.fresh_at_us = INT64_MAX;
+        thread->memory.again_at_us = INT64_MAX;
+    }
+    thread->connection = connection_create(&worker->options.connection);
+    thread->started = thread->connection != NULL &&
+                      pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
+    return thread->started;
+}
+
 enum status worker_start(struct worker *worker, const struct worker_options *options,
                          struct err *err)
 {
@@ -305,17 +319,7 @@ enum status worker_start(struct worker *worker, const struct worker_options *opt
     worker->threads = calloc((size_t)options->count, sizeof *worker->threads);
     bool started = worker->threads != NULL;
     for (long i = 0; i < options->count && started; i++) {
-        struct worker_thread *thread = &worker->threads[i];
-        thread->worker = worker;
-        thread->helps = i > 0;
-        if (thread->helps) { /* never looks at everything */
-            thread->memory.fresh_at_us = INT64_MAX;
-            thread->memory.again_at_us = INT64_MAX;
-        }
-        thread->connection = connection_create(&worker->options.connection);
-        started = thread->connection != NULL &&
-                  pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
-        thread->started = started;
+        started = start_thread(worker, &worker->threads[i], i > 0);
     }
     return started ? STATUS_OK
                    : err_set(err, STATUS_NO_MEMORY, "cannot start the worker's threads");
