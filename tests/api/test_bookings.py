@@ -15,26 +15,22 @@ def shared_intake(module_intake):
 
 @pytest.fixture
 def intake(shared_intake):
+    """Each test asks for its own bookings alone."""
     return shared_intake
-
-
-@pytest.fixture
-def database(shared_intake):
-    return shared_intake.database
 
 
 def view(client, booking_uid, **arguments):
     return client.get(f"/v1/bookings/{booking_uid}", headers=link_header(booking_uid, **arguments))
 
 
-def test_before_anything_is_sent_it_says_what_is_asked(client, database):
+def test_before_anything_is_sent_it_says_what_is_asked(client, intake):
     booking_uid = fresh_booking()
     reply = view(client, booking_uid)
     assert reply.status_code == 200 and reply.headers["Cache-Control"] == "no-store"
     assert reply.json() == {
         "booking_uid": booking_uid, "questionnaire": {"id": "hair-transplant", "version": "1.0.0"},
         "editable_until": reply.json()["editable_until"], "submission": None}
-    assert database.query("SELECT * FROM audit_log WHERE booking_uid = %s", (booking_uid,)) == []
+    assert intake.database.query("SELECT * FROM audit_log WHERE booking_uid = %s", (booking_uid,)) == []
 
 
 def test_it_says_until_when_it_can_be_corrected(client):
@@ -43,7 +39,7 @@ def test_it_says_until_when_it_can_be_corrected(client):
     assert reply.json()["editable_until"] == "2100-01-01T09:00:00.000000Z"
 
 
-def test_what_was_sent_comes_back_as_it_was_posted(client, database):
+def test_what_was_sent_comes_back_as_it_was_posted(client, intake):
     text = ('{"booking_uid": "%s", "attendee_name": "Jane  Doe", "attendee_email": "jane@example.com",'
             ' "family_history": ["a", "b"], "consent_version": "2026-11"}')
     booking_uid = fresh_booking()
@@ -55,8 +51,8 @@ def test_what_was_sent_comes_back_as_it_was_posted(client, database):
     assert submission["revision"] == 1
     assert submission["created_at"] == sent.json()["created_at"]
     assert set(submission) == {"revision", "status", "created_at", "updated_at", "answers"}
-    row = database.one("SELECT actor, token_id, action FROM audit_log"
-                       " WHERE booking_uid = %s AND action = 'submission.read'", (booking_uid,))
+    row = intake.database.one("SELECT actor, token_id, action FROM audit_log"
+                              " WHERE booking_uid = %s AND action = 'submission.read'", (booking_uid,))
     assert row == {"actor": "link", "token_id": None, "action": "submission.read"}
 
 
@@ -85,13 +81,13 @@ def test_a_link_that_has_expired_says_so(client):
     assert reply.status_code == 403 and "expired" in reply.json()["detail"]
 
 
-def test_the_consent_is_stored_and_shown_to_staff(client, staff, database):
+def test_the_consent_is_stored_and_shown_to_staff(client, staff, intake):
     body = full(consent_version="2026-11.de_1")
     assert client.submit(body).status_code == 201
     record = staff.look_up(body["booking_uid"]).json()
     assert record["consent_version"] == "2026-11.de_1"
     assert record["answers"] == answers_of({k: v for k, v in body.items() if k != "consent_version"})
-    assert database.submission(body["booking_uid"])["submission_data"]["consent_version"] == "2026-11.de_1"
+    assert intake.database.submission(body["booking_uid"])["submission_data"]["consent_version"] == "2026-11.de_1"
     found = staff.get("/fhir/QuestionnaireResponse", params={"identifier": body["booking_uid"]}).json()
     response = found["entry"][0]["resource"]
     extension = {"url": "urn:intake:consent-version", "valueString": "2026-11.de_1"}

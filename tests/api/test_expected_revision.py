@@ -14,19 +14,15 @@ def upon(revision, weak=""):
     return {"If-Match": f'{weak}"{revision}"'}
 
 
-def answers(database, booking_uid):
-    return database.value("SELECT submission_data ->> 'allergies_details' FROM medical_questionnaire_submissions"
-                          " WHERE booking_uid = %s", (booking_uid,))
+def answers(intake, booking_uid):
+    return intake.database.value("SELECT submission_data ->> 'allergies_details' FROM medical_questionnaire_submissions"
+                                 " WHERE booking_uid = %s", (booking_uid,))
 
 
 @pytest.fixture
 def intake(shared_intake):
+    """Each test asks for its own bookings alone."""
     return shared_intake
-
-
-@pytest.fixture
-def database(shared_intake):
-    return shared_intake.database
 
 
 @pytest.fixture
@@ -43,29 +39,29 @@ def post(client, booking_uid):
     return submit
 
 
-def test_each_follows_the_one_that_its_sender_knew(post, booking_uid, database):
+def test_each_follows_the_one_that_its_sender_knew(post, booking_uid, intake):
     first = post("a", NONE)
     assert (first.status_code, first.headers["ETag"]) == (201, '"1"')
     second = post("b", upon(1))
     assert (second.status_code, second.headers["ETag"]) == (200, '"2"')
     assert post("c", upon(2, "W/")).json()["revision"] == 3
-    assert answers(database, booking_uid) == "c"
+    assert answers(intake, booking_uid) == "c"
 
 
 @pytest.mark.parametrize("headers", [NONE, upon(1), upon(3), upon(2147483647)])
-def test_what_follows_another_one_changes_nothing(post, booking_uid, database, headers):
+def test_what_follows_another_one_changes_nothing(post, booking_uid, intake, headers):
     post("a", NONE)
     post("b", upon(1))
     late = post("late", headers)
     assert late.status_code == 412 and late.json()["title"] == "Precondition Failed"
-    assert answers(database, booking_uid) == "b"
-    assert database.value("SELECT count(*) FROM audit_log WHERE booking_uid = %s", (booking_uid,)) == 2
+    assert answers(intake, booking_uid) == "b"
+    assert intake.database.value("SELECT count(*) FROM audit_log WHERE booking_uid = %s", (booking_uid,)) == 2
 
 
-def test_a_revision_of_what_is_not_there_is_not_made(post, booking_uid, database):
+def test_a_revision_of_what_is_not_there_is_not_made(post, booking_uid, intake):
     assert post("a", upon(1)).status_code == 412
     for table in ("medical_questionnaire_submissions", "patient_profiles"):
-        assert database.value(f"SELECT count(*) FROM {table} WHERE booking_uid = %s", (booking_uid,)) == 0
+        assert intake.database.value(f"SELECT count(*) FROM {table} WHERE booking_uid = %s", (booking_uid,)) == 0
 
 
 def test_the_same_again_is_no_conflict(post):
@@ -90,7 +86,7 @@ def test_what_names_no_revision_is_400(post, headers):
     assert post("a", headers).status_code == 400
 
 
-def test_of_many_at_once_one_is_the_first(intake, booking_uid, database):
+def test_of_many_at_once_one_is_the_first(intake, booking_uid):
 
     def submit(k):
         body = minimal(booking_uid, allergies="yes", allergies_details=f"version {k}")
@@ -98,8 +94,8 @@ def test_of_many_at_once_one_is_the_first(intake, booking_uid, database):
 
     with ThreadPoolExecutor(16) as pool:
         assert sorted(pool.map(submit, range(32))) == [201] + 31 * [412]
-    assert database.value("SELECT revision FROM medical_questionnaire_submissions WHERE booking_uid = %s",
-                          (booking_uid,)) == 1
+    assert intake.database.value("SELECT revision FROM medical_questionnaire_submissions WHERE booking_uid = %s",
+                                 (booking_uid,)) == 1
 
 
 def test_a_fhir_response_says_it_in_the_same_way(client, booking_uid):
