@@ -240,7 +240,7 @@ def test_a_bad_chunk_is_a_problem_and_the_end(shared_intake, chunks):
     b"2\n{}\r\n0\r\n\r\n", b"2\r\n{}\n0\r\n\r\n", b"2\r\n{}\r\n0\n\r\n", b"2\r\n{}\r\n0\r\n\n", b"2\n{}\n0\n\n",
     b"2;a\n{}\r\n0\r\n\r\n", b"2;\0\r\n{}\r\n0\r\n\r\n", b"2;a=\"\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nContent-Length: 99\r\n\r\n",
     b"2\r\n{}\r\n0\r\nTransfer-Encoding: gzip\r\n\r\n", b"2\r\n{}\r\n0\r\nX: a\r\n b\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\n",
-    b"2\r\n{}\r\n0\r\n\t\r\n: b\r\n\r\n",
+    b"2\r\n{}\r\n0\r\n\t\r\n: b\r\n\r\n", b"2\r\n{}\r\n0\r\n:\0\nost\n",
     b"0" * 9000 + b"2\r\n{}\r\n0\r\n\r\n"], ids=lambda chunks: repr(chunks[:40]))
 @pytest.mark.parametrize("path", ["/v1/submissions", "/version", "/nowhere"])
 def test_nothing_that_follows_chunks_is_read_as_a_request(shared_intake, chunks, path):

@@ -34,7 +34,7 @@ static struct {
     size_t at;     /* where the next request begins, if all before it were plain */
     bool followed; /* whether `at` is known */
     bool odd;      /* what the library does depends on the cuts: a request without a body waits for
-                      100, or a line that may be in a trailer is folded */
+                      100, or there may be a trailer */
     struct strbuf *story;
 } wire;
 
@@ -230,13 +230,27 @@ static void *on_first_line(void *context, const char *target, struct MHD_Connect
     return &current;
 }
 
-/* As the first line of a trailer it is refused, or overlooked: that depends on the cuts. */
-static bool has_folded_line(void)
+static bool ends_line(char c)
 {
-    for (size_t i = 1; i < wire.len; i++) {
-        const char before = wire.bytes[i - 1];
-        if ((before == '\r' || before == '\n') && (wire.bytes[i] == ' ' || wire.bytes[i] == '\t')) {
-            return true;
+    return c == '\r' || c == '\n';
+}
+
+/*
+ * Whether something that may be a last chunk is followed by a trailer: one that is malformed is
+ * refused, or overlooked, and that depends on the cuts.
+ */
+static bool has_trailer(void)
+{
+    const char *end = wire.bytes + wire.len;
+    for (const char *at = wire.bytes + 1; at < end; at++) {
+        if (ends_line(at[-1]) && *at == '0') {
+            while (at < end && !ends_line(*at)) {
+                at++;
+            }
+            at += end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : 1;
+            if (at < end && !ends_line(*at)) {
+                return true;
+            }
         }
     }
     return false;
@@ -262,7 +276,7 @@ static enum MHD_Result begin(struct MHD_Connection *connection, const char *meth
     }
     tell_headers(&current.headers);
     wire.odd |= current.headers.expects_continue && !wire_has_body(&current.headers);
-    wire.odd |= current.headers.chunked && has_folded_line();
+    wire.odd |= current.headers.chunked && has_trailer();
     if (wire.followed) {
         read_head(method, version);
     }

@@ -12,8 +12,9 @@
  *   them for it (such as LF NUL CR LF), or with a ':' that begins the last line, which it takes for
  *   an empty one (such as CR LF ':' LF);
  * - lines before the first that begin with a NUL: it skips them as if they were empty;
- * - a trailer's first line that begins with white space: the library refuses it, or overlooks it,
- *   as its pieces come. Nobody reads trailers, and a connection ends after a body in chunks.
+ * - a malformed trailer (such as one whose first line begins with white space, or with a ':'): the
+ *   library refuses it, or overlooks it, as its pieces come. Nobody reads trailers, and after a
+ *   body in chunks a connection ends.
  */
 #ifndef INTAKE_HTTP_WIRE_H
 #define INTAKE_HTTP_WIRE_H
