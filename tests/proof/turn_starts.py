@@ -121,6 +121,7 @@ def check_erased(world, context, done):
 def command_once(world, words, turn, right):
     erases = "erase" in words
     context = first_posted(world) if erases else {"booking": world.booking}
+    world.daemon.wait_processed(context["booking"])  # what there is to erase is the same each time
     done, came, calls = run(world, [word.format(**context) for word in words], turn)
     if done.returncode == 0:
         assert right is None or shape(words, done, context) == right, f"it says {done.stdout[:300]!r}"
