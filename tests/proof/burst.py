@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 
-from .ledger import Booking, Ledger, compare, content_hash
+from .ledger import Booking, Ledger, compare
 from .stage import Stage
 
 ANSWERED_WITHIN_S = 30.0
@@ -24,9 +24,7 @@ class Attempt:
 
     def __init__(self, booking, port):
         self.booking, self.received = booking, b""
-        body = booking.body()
-        booking.pending = content_hash(body)
-        data = json.dumps(body).encode()
+        data = json.dumps(booking.offer()).encode()
         self.unsent = REQUEST.format(len(data)).encode() + data
         self.begun = time.monotonic()
         self.socket = socket.socket()

@@ -31,6 +31,7 @@ class Booking:
         self.uid = "pv" + uuid.uuid4().hex[:22]
         self.person = person or self.uid
         self.acknowledged = []  # content hashes; the first is revision 1
+        self.details = {}  # what each content says of the allergies, which is another each time, by its hash
         self.pending = None  # the hash of a content that was posted and not acknowledged
         self.abandoned = False  # a whole request of it may still lie somewhere unread
         self.id = None
@@ -41,10 +42,17 @@ class Booking:
     def email(self):
         return f"{self.person}@example.com"
 
-    def body(self):
-        return {"booking_uid": self.uid, "attendee_name": self.name(),
-                "attendee_email": self.email(), "allergies": "yes",
-                "allergies_details": uuid.uuid4().hex * random.choice((1, 4, 60))}
+    def phone(self):
+        return f"+90{int(self.person.removeprefix('pv'), 16) % 10**12:012}"
+
+    def offer(self):
+        """A body to post, which is pending from now on."""
+        details = uuid.uuid4().hex * random.choice((1, 4, 60))
+        body = {"booking_uid": self.uid, "attendee_name": self.name(), "attendee_email": self.email(),
+                "attendee_phone": self.phone(), "allergies": "yes", "allergies_details": details}
+        self.pending = content_hash(body)
+        self.details[self.pending] = details
+        return body
 
 
 class Ledger:
@@ -133,9 +141,7 @@ class Ledger:
             connection.close()
 
     def _post_until_acknowledged(self, connection, booking, ports):
-        body = booking.body()
-        booking.pending = content_hash(body)
-        data = json.dumps(body).encode()
+        data = json.dumps(booking.offer()).encode()
         give_up_at = time.monotonic() + self.patience_s
         while time.monotonic() < give_up_at:
             try:
@@ -183,13 +189,43 @@ class Ledger:
         self._note("acknowledged")
 
 
+# With its person, and with what the audit says of it.
 CURRENT = """
     SELECT s.booking_uid, s.id::text, s.revision, s.submission_data, s.status,
-           p.name, p.email, u.name AS user_name, u.email AS user_email
+           p.name, p.email, p.phone, u.name AS user_name, u.email AS user_email, u.phone_number AS user_phone,
+           p.booking_uid AS profile_booking_uid, b.medical_data::text AS background, a.created, a.revised
       FROM medical_questionnaire_submissions s
       LEFT JOIN patient_profiles p ON p.id = s.patient_profile_id
-      LEFT JOIN users u ON u.id = p.user_id"""
+      LEFT JOIN users u ON u.id = p.user_id
+      LEFT JOIN medical_backgrounds b ON b.patient_profile_id = p.id
+      LEFT JOIN (SELECT booking_uid, count(*) FILTER (WHERE action = 'submission.create') AS created,
+                        count(*) FILTER (WHERE action = 'submission.revise') AS revised
+                   FROM audit_log GROUP BY booking_uid) a ON a.booking_uid = s.booking_uid"""
 EARLIER = "SELECT submission_id::text AS id, revision, submission_data FROM submission_revisions ORDER BY revision"
+
+
+def wrong_in(booking, row, earlier, single):
+    """
+    What of a booking's row, and of its `earlier` revisions, is not as its client was told. `single`: its person has no
+    other booking, from which answers in the medical background may be as well.
+    """
+    stored = earlier + [(row["revision"], content_hash(row["submission_data"]))]
+    if [number for number, _ in stored] != list(range(1, len(stored) + 1)):
+        yield f"has the revisions {[number for number, _ in stored]}"
+    hashes = [content for _, content in stored]
+    if hashes not in (booking.acknowledged, booking.acknowledged + [booking.pending]):
+        yield "other contents than were acknowledged"
+    if booking.id not in (None, row["id"]):
+        yield f"acknowledged as {booking.id}, and stored as {row['id']}"
+    if row["status"] == "failed":
+        yield "was given up"
+    told = (booking.name(), booking.email(), booking.phone())
+    if (row["name"], row["email"], row["phone"]) != told or (row["user_name"], row["user_email"], row["user_phone"]) != told:
+        yield "the three tables do not agree"
+    if (row["created"], row["revised"]) != (1, len(stored) - 1):
+        yield f"{len(stored)} revisions, and the audit has {row['created']} created, {row['revised']} revised"
+    if single and row["status"] == "processed" and booking.details.get(hashes[-1], "?") not in (row["background"] or ""):
+        yield "its answers are not in the medical background"
 
 
 def compare(ledger, database, alone=True):
@@ -202,26 +238,14 @@ def compare(ledger, database, alone=True):
     earlier = collections.defaultdict(list)
     for row in database.query(EARLIER):
         earlier[row["id"]].append((row["revision"], content_hash(row["submission_data"])))
+    persons = collections.Counter(booking.person for booking in ledger.bookings)
     for booking in ledger.bookings:
         row = rows.pop(booking.uid, None)
-        if row is None:
-            if booking.acknowledged:
-                found.append(f"{booking.uid} is missing")
-            continue
-        stored = earlier[row["id"]] + [(row["revision"], content_hash(row["submission_data"]))]
-        if [number for number, _ in stored] != list(range(1, len(stored) + 1)):
-            found.append(f"{booking.uid} has the revisions {[number for number, _ in stored]}")
-        hashes = [content for _, content in stored]
-        known = booking.acknowledged + [booking.pending]
-        if hashes not in (booking.acknowledged, known):
-            found.append(f"{booking.uid}: other contents than were acknowledged")
-        if booking.id not in (None, row["id"]):
-            found.append(f"{booking.uid}: acknowledged as {booking.id}, and stored as {row['id']}")
-        if row["status"] == "failed":
-            found.append(f"{booking.uid} was given up")
-        told = (booking.name(), booking.email())
-        if (row["name"], row["email"]) != told or (row["user_name"], row["user_email"]) != told:
-            found.append(f"{booking.uid}: the three tables do not agree")
+        if row is not None:
+            single = persons[booking.person] == 1
+            found += [f"{booking.uid}: {what}" for what in wrong_in(booking, row, earlier[row["id"]], single)]
+        elif booking.acknowledged:
+            found.append(f"{booking.uid} is missing")
     if not alone:
         return found
     found += [f"{uid}: stored, and nobody posted it" for uid in rows]
