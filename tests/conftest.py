@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from intake_harness.canary import Canary  # noqa: E402
 from intake_harness.daemon import ROOT, Intake, run_command  # noqa: E402
 from intake_harness.listener import Listener  # noqa: E402
-from intake_harness.postgres import Cluster  # noqa: E402
+from intake_harness.postgres import Cluster, in_memory  # noqa: E402
 
 ROLES = ("staff", "admin", "intake", "metrics")
 
@@ -36,7 +36,7 @@ def binary(pytestconfig):
 @pytest.fixture(scope="session")
 def postgres():
     """A running PostgreSQL; a test that stops it starts it again."""
-    cluster = Cluster()
+    cluster = Cluster(parent=in_memory())
     yield cluster
     cluster.close()
 

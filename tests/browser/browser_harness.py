@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from urllib.parse import urlsplit
 
+from intake_harness.postgres import in_memory
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -24,7 +25,7 @@ class Browser:
     """A browser with a profile of its own; begin() and forget() are around what a test does with it."""
 
     def __init__(self, lang):
-        self._profile = tempfile.mkdtemp(prefix="intake-browser-")
+        self._profile = tempfile.mkdtemp(prefix="intake-browser-", dir=in_memory())
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",

@@ -61,15 +61,13 @@ class PatientPage:
 
     def choose(self, path, label):
         """The radio button or check box of a question that has this label."""
-        for mark in self.field(path).find_elements(By.CSS_SELECTOR, "label.mark"):
-            if mark.text == label:
-                mark.click()
-                return
-        raise AssertionError(f"no answer {label!r} to {path}")
+        marks = self.field(path).find_elements(By.XPATH, f".//label[@class='mark'][normalize-space() = '{label}']")
+        assert marks, f"no answer {label!r} to {path}"
+        marks[0].click()
 
     def press(self, label):
-        for button in self.driver.find_elements(By.CSS_SELECTOR, "#main button"):
-            if button.text == label and button.is_displayed():
+        for button in self.driver.find_elements(By.XPATH, f"id('main')//button[normalize-space() = '{label}']"):
+            if button.is_displayed():
                 button.click()
                 return
         raise AssertionError(f"no button {label!r}")

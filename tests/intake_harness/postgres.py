@@ -25,6 +25,21 @@ log_line_prefix = '%m [%p] %a '
 """
 
 
+MEMORY, MEMORY_NEEDED = "/dev/shm", 4 << 30
+
+
+def in_memory():
+    """
+    Where to put what is made and removed in great numbers: a file system in memory, or /tmp where there is none or little
+    of it. A database is hundreds of files, and ext4 searches long for a number that none of those had that were just removed.
+    """
+    try:
+        room = os.statvfs(MEMORY)
+    except FileNotFoundError:
+        return "/tmp"
+    return MEMORY if room.f_bavail * room.f_frsize >= MEMORY_NEEDED else "/tmp"
+
+
 def newest_bin():
     """The directory of the newest PostgreSQL server's programs."""
     found = glob.glob("/usr/lib/postgresql/*/bin/initdb")
@@ -45,9 +60,9 @@ class Cluster:
     `settings` are lines of postgresql.conf that come on top of those of the tests.
     """
 
-    def __init__(self, settings=""):
-        # Short, for the socket's path; below /tmp, where an unprivileged user may be.
-        self.directory = tempfile.mkdtemp(prefix="intake-pg-", dir="/tmp")
+    def __init__(self, settings="", parent="/tmp"):
+        # Short, for the socket's path; below a directory where an unprivileged user may be.
+        self.directory = tempfile.mkdtemp(prefix="intake-pg-", dir=parent)
         self.data = os.path.join(self.directory, "data")
         self.log = os.path.join(self.directory, "server.log")
         self.bin = newest_bin()
