@@ -33,7 +33,7 @@ static enum status check_contact(const json_t *root, const char *booking_uid,
     return STATUS_OK;
 }
 
-static enum status find_issues(const struct submission_service *service, const char *booking_uid,
+static enum status find_issues(const struct questionnaire_offer *offer, const char *booking_uid,
                                const json_t *root, struct view text, struct issues *issues,
                                struct err *err)
 {
@@ -41,7 +41,7 @@ static enum status find_issues(const struct submission_service *service, const c
     enum status status = check_contact(root, booking_uid, &post, issues, err);
     if (status == STATUS_OK) {
         const struct questionnaire *questionnaire =
-            submission_choose_questionnaire(service, root, issues);
+            submission_choose_questionnaire(offer, root, issues);
         status = questionnaire == NULL ? STATUS_OK
                                        : submission_check_answers(questionnaire, root, text.data,
                                                                   text.len, &post, issues, err);
@@ -50,7 +50,7 @@ static enum status find_issues(const struct submission_service *service, const c
     return status == STATUS_OK && issues->failed ? err_no_memory(err) : status;
 }
 
-enum status draft_check(const struct submission_service *service, const char *booking_uid,
+enum status draft_check(const struct questionnaire_offer *offer, const char *booking_uid,
                         struct view body, struct issues *issues, struct err *err)
 {
     json_auto_t *root = NULL;
@@ -61,16 +61,16 @@ enum status draft_check(const struct submission_service *service, const char *bo
     if (!json_is_object(root)) {
         return err_set(err, STATUS_INVALID, "the body must be a JSON object");
     }
-    return find_issues(service, booking_uid, root, body, issues, err);
+    return find_issues(offer, booking_uid, root, body, issues, err);
 }
 
-enum status draft_put(struct connection *connection, const struct submission_service *service,
+enum status draft_put(struct connection *connection, const struct questionnaire_offer *offer,
                       const char *booking_uid, struct view body,
                       const struct draft_condition *condition, long days,
                       struct draft_record *ret_record, bool *ret_created, struct issues *issues,
                       struct err *err)
 {
-    enum status status = draft_check(service, booking_uid, body, issues, err);
+    enum status status = draft_check(offer, booking_uid, body, issues, err);
     if (status != STATUS_OK) {
         return status;
     }

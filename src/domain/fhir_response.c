@@ -14,6 +14,7 @@
 #include "intake/domain/flat_fhir.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
 
@@ -158,7 +159,7 @@ static enum status check_response(const struct questionnaire *questionnaire,
     return status == STATUS_OK ? submission_make_ready(post, post->flat, len, issues, err) : status;
 }
 
-enum status fhir_response_prepare(const struct submission_service *service, const char *body,
+enum status fhir_response_prepare(const struct questionnaire_offer *offer, const char *body,
                                   size_t body_len, struct submission_post *ret_post,
                                   struct issues *issues, struct err *err)
 {
@@ -172,7 +173,7 @@ enum status fhir_response_prepare(const struct submission_service *service, cons
         return err_set(err, STATUS_INVALID, "The body must be a FHIR QuestionnaireResponse.");
     }
     check_head(response.root, issues);
-    const struct questionnaire_set *set = submission_service_questionnaires(service);
+    const struct questionnaire_set *set = questionnaire_offer_now(offer);
     const struct questionnaire *questionnaire = questionnaire_set_choose(
         set, canonical_of(response.root), "", "QuestionnaireResponse.questionnaire", issues);
     const struct questionnaire *form =

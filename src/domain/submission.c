@@ -2,8 +2,6 @@
 #include "intake/domain/submission.h"
 
 #include <jansson.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,127 +11,14 @@
 #include "intake/db/lane.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
 
-/* Questionnaires that are offered, or were, and how many began to use what was offered then. */
-struct questionnaire_use {
-    struct questionnaire_set *set;
-    size_t users;
-    struct questionnaire_use *next; /* what was offered after it */
-};
-
-struct submission_service {
-    struct lanes *lanes;
-    _Atomic(const struct questionnaire_set *) offered; /* the last one's */
-    pthread_mutex_t mutex;                             /* guards everything below */
-    struct questionnaire_use *first;
-    struct questionnaire_use *last;
-};
-
-struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
-                                                     struct lanes *lanes)
+const struct questionnaire *submission_choose_questionnaire(const struct questionnaire_offer *offer,
+                                                            const json_t *body,
+                                                            struct issues *issues)
 {
-    struct submission_service *service = calloc(1, sizeof *service);
-    if (service == NULL) {
-        return NULL;
-    }
-    service->lanes = lanes;
-    pthread_mutex_init(&service->mutex, NULL);
-    if (!submission_service_exchange(service, questionnaires)) {
-        submission_service_destroy(service);
-        return NULL;
-    }
-    return service;
-}
-
-static void destroy_uses(struct questionnaire_use *use)
-{
-    while (use != NULL) {
-        struct questionnaire_use *next = use->next;
-        questionnaire_set_destroy(use->set);
-        free(use);
-        use = next;
-    }
-}
-
-void submission_service_destroy(struct submission_service *service)
-{
-    if (service == NULL) {
-        return;
-    }
-    destroy_uses(service->first);
-    pthread_mutex_destroy(&service->mutex);
-    free(service);
-}
-
-/*
- * Takes out what nobody can have seen any more: whoever began at one set may have seen those after
- * it. Mutex held.
- */
-static struct questionnaire_use *take_unused(struct submission_service *service)
-{
-    struct questionnaire_use *unused = NULL;
-    struct questionnaire_use **end = &unused;
-    while (service->first != service->last && service->first->users == 0) {
-        *end = service->first;
-        end = &service->first->next;
-        service->first = service->first->next;
-    }
-    *end = NULL;
-    return unused;
-}
-
-bool submission_service_exchange(struct submission_service *service,
-                                 struct questionnaire_set *questionnaires)
-{
-    struct questionnaire_use *use = calloc(1, sizeof *use);
-    if (use == NULL) {
-        return false;
-    }
-    use->set = questionnaires;
-    pthread_mutex_lock(&service->mutex);
-    if (service->last != NULL) {
-        service->last->next = use;
-    } else {
-        service->first = use;
-    }
-    service->last = use;
-    atomic_store(&service->offered, questionnaires);
-    struct questionnaire_use *unused = take_unused(service);
-    pthread_mutex_unlock(&service->mutex);
-    destroy_uses(unused);
-    return true;
-}
-
-struct questionnaire_use *submission_service_enter(struct submission_service *service)
-{
-    pthread_mutex_lock(&service->mutex);
-    struct questionnaire_use *use = service->last;
-    use->users++;
-    pthread_mutex_unlock(&service->mutex);
-    return use;
-}
-
-void submission_service_leave(struct submission_service *service, struct questionnaire_use *use)
-{
-    pthread_mutex_lock(&service->mutex);
-    use->users--;
-    struct questionnaire_use *unused = take_unused(service);
-    pthread_mutex_unlock(&service->mutex);
-    destroy_uses(unused);
-}
-
-const struct questionnaire_set *
-submission_service_questionnaires(const struct submission_service *service)
-{
-    return atomic_load(&service->offered);
-}
-
-const struct questionnaire *
-submission_choose_questionnaire(const struct submission_service *service, const json_t *body,
-                                struct issues *issues)
-{
-    const struct questionnaire_set *set = submission_service_questionnaires(service);
+    const struct questionnaire_set *set = questionnaire_offer_now(offer);
     const json_t *name = json_object_get(body, "questionnaire");
     if (name != NULL && !json_is_null(name) && !json_is_string(name)) {
         issues_add(issues, "invalidAnswerType", "questionnaire", NULL, "This must be text.");
@@ -189,7 +74,7 @@ enum status submission_make_ready(struct submission_post *post, const char *data
     return STATUS_OK;
 }
 
-enum status submission_prepare(const struct submission_service *service, const char *body,
+enum status submission_prepare(const struct questionnaire_offer *offer, const char *body,
                                size_t body_len, struct submission_post *ret_post,
                                struct issues *issues, struct err *err)
 {
@@ -206,7 +91,7 @@ enum status submission_prepare(const struct submission_service *service, const c
         return err_no_memory(err);
     }
     const struct questionnaire *questionnaire =
-        submission_choose_questionnaire(service, root, issues);
+        submission_choose_questionnaire(offer, root, issues);
     if (questionnaire != NULL) {
         status =
             submission_check_answers(questionnaire, root, body, body_len, ret_post, issues, err);
@@ -222,7 +107,7 @@ void submission_post_finish(struct submission_post *post)
     post->flat = NULL;
 }
 
-enum status submission_commit(struct submission_service *service, struct submission_post *post,
+enum status submission_commit(struct lanes *lanes, struct submission_post *post,
                               const struct audit_actor *actor, int32_t expected_revision,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),
@@ -231,7 +116,7 @@ enum status submission_commit(struct submission_service *service, struct submiss
     post->write.actor = *actor;
     post->write.expected_revision = expected_revision;
     post->write.done = done;
-    return lanes_submit(service->lanes, &post->write, err);
+    return lanes_submit(lanes, &post->write, err);
 }
 
 void submission_print_receipt(const struct submission_post *post, struct strbuf *out)

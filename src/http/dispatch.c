@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "intake/core/log.h"
-#include "intake/domain/submission.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/http/admit.h"
 #include "intake/http/library_error.h"
 #include "intake/http/request.h"
@@ -146,7 +146,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 {
     struct dispatch *dispatch = request->dispatch;
     request->counted = true;
-    request->questionnaires = submission_service_enter(request->services->submissions);
+    request->questionnaires = questionnaire_offer_enter(request->services->offer);
     atomic_fetch_add(&dispatch->in_flight, 1);
     observe_in_flight(dispatch->observe, 1);
     struct http_connection *own = connection_of(request->connection);
@@ -366,7 +366,7 @@ void dispatch_completed(void *context, struct MHD_Connection *connection, void *
     }
     request_destroy(request);
     if (counted) {
-        submission_service_leave(dispatch->services->submissions, questionnaires);
+        questionnaire_offer_leave(dispatch->services->offer, questionnaires);
     }
     if (counted && atomic_fetch_sub(&dispatch->in_flight, 1) == 1) {
         wake_drain(dispatch);

@@ -3,8 +3,8 @@
 #include "intake/db/audit.h"
 #include "intake/db/store_lookup.h"
 #include "intake/domain/booking_view.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
-#include "intake/domain/submission.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -19,8 +19,7 @@ enum handled handle_booking_get(struct request *request, struct connection *conn
         reply_failure(request, &err);
         return HANDLED_NOW;
     }
-    const struct questionnaire_set *set =
-        submission_service_questionnaires(request->services->submissions);
+    const struct questionnaire_set *set = questionnaire_offer_now(request->services->offer);
     struct strbuf body = {0};
     booking_print(booking_uid, status == STATUS_OK ? &record : NULL, questionnaire_set_default(set),
                   request->link_expires_s, &body);

@@ -59,8 +59,7 @@ enum handled handle_draft_get(struct request *request, struct connection *connec
     const struct audit_actor actor = request_actor(request);
     enum status status = draft_find(connection, &actor, booking_uid, &draft, &err);
     if (status == STATUS_OK) {
-        status =
-            draft_check(request->services->submissions, booking_uid, draft.data, &issues, &err);
+        status = draft_check(request->services->offer, booking_uid, draft.data, &issues, &err);
     }
     if (status == STATUS_OK) {
         reply_draft(request, 200, &draft, &issues);
@@ -82,7 +81,7 @@ enum handled handle_draft_put(struct request *request, struct connection *connec
     }
     const struct view body = {request->body != NULL ? request->body : "", request->body_len};
     const enum status status =
-        draft_put(connection, request->services->submissions, request->params[0], body, &condition,
+        draft_put(connection, request->services->offer, request->params[0], body, &condition,
                   request->services->config->drafts.days, &draft, &created, &issues, &err);
     if (status == STATUS_OK) {
         reply_draft(request, created ? 201 : 200, &draft, &issues);

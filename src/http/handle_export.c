@@ -13,8 +13,8 @@
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
-#include "intake/domain/submission.h"
 #include "intake/domain/submission_view.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
@@ -239,7 +239,7 @@ enum handled handle_export(struct request *request, struct connection *connectio
         return HANDLED_NOW;
     }
     request_attach(request, export, export_destroy);
-    export->questionnaires = submission_service_questionnaires(request->services->submissions);
+    export->questionnaires = questionnaire_offer_now(request->services->offer);
     export->format = read_format(request, &issues);
     submission_query_read(request, &export->query, &issues);
     if (export->format != NULL &&

@@ -14,7 +14,7 @@
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/flat_fhir.h"
 #include "intake/domain/issue.h"
-#include "intake/domain/submission.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
@@ -33,7 +33,7 @@ enum handled handle_fhir_validate_response(struct request *request, struct conne
     struct err err = {0};
     AUTO(issues_finish) struct issues issues = {0};
     const enum status status = fhir_response_validate(
-        submission_service_questionnaires(request->services->submissions),
+        questionnaire_offer_now(request->services->offer),
         request->body != NULL ? request->body : "", request->body_len, &issues, &err);
     if (status != STATUS_OK) {
         reply_failure(request, &err);
@@ -50,7 +50,7 @@ static enum status print_record(const struct request *request, struct submission
                                 struct strbuf *out, struct err *err)
 {
     const enum status status = fhir_response_print_record(
-        submission_service_questionnaires(request->services->submissions), record, out, err);
+        questionnaire_offer_now(request->services->offer), record, out, err);
     submission_record_finish(record);
     return status;
 }

@@ -4,15 +4,15 @@
 #include "intake/core/clock.h"
 #include "intake/domain/fhir_bundle.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
-#include "intake/domain/submission.h"
 #include "intake/http/content.h"
 #include "intake/http/handlers.h"
 #include "intake/http/request.h"
 
 static const struct questionnaire_set *offered(const struct request *request)
 {
-    return submission_service_questionnaires(request->services->submissions);
+    return questionnaire_offer_now(request->services->offer);
 }
 
 /* The file's own bytes, or 304 for who has them. */

@@ -14,7 +14,7 @@
 
 /* One of the forms that a submission can have. */
 struct post_form {
-    enum status (*prepare)(const struct submission_service *service, const char *body,
+    enum status (*prepare)(const struct questionnaire_offer *offer, const char *body,
                            size_t body_len, struct submission_post *ret_post, struct issues *issues,
                            struct err *err);
     /* What is answered when it is committed, and its Location when it is the first. */
@@ -88,9 +88,9 @@ static enum handled take_post(struct request *request, const struct post_form *f
     pending->form = form;
     request_attach(request, pending, pending_post_destroy);
 
-    struct submission_service *service = request->services->submissions;
+    struct questionnaire_offer *offer = request->services->offer;
     struct issues issues = {0};
-    enum status status = form->prepare(service, request->body != NULL ? request->body : "",
+    enum status status = form->prepare(offer, request->body != NULL ? request->body : "",
                                        request->body_len, &pending->post, &issues, &err);
     if (!booking_link_admits_submission(request, pending->post.contact.booking_uid)) {
         issues_finish(&issues);
@@ -104,8 +104,8 @@ static enum handled take_post(struct request *request, const struct post_form *f
     issues_finish(&issues);
     const struct audit_actor actor = request_actor(request);
     request_suspend(request);
-    status =
-        submission_commit(service, &pending->post, &actor, expected_revision, on_written, &err);
+    status = submission_commit(request->services->lanes, &pending->post, &actor, expected_revision,
+                               on_written, &err);
     if (status != STATUS_OK) {
         reply_failure(request, &err);
         return HANDLED_NOW;

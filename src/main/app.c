@@ -21,8 +21,8 @@
 #include "intake/db/store_session.h"
 #include "intake/db/store_token.h"
 #include "intake/domain/link.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
-#include "intake/domain/submission.h"
 #include "intake/http/events.h"
 #include "intake/http/server.h"
 #include "intake/worker/monitor.h"
@@ -123,15 +123,15 @@ static enum status start_executor(struct app *app, struct err *err)
     return executor_create(&options, &app->executor, err);
 }
 
-static enum status start_submissions(struct app *app, struct err *err)
+static enum status start_offer(struct app *app, struct err *err)
 {
     struct questionnaire_set *set = NULL;
     const enum status status = load_questionnaires(&app->config, &set, err);
     if (status != STATUS_OK) {
         return status;
     }
-    app->submissions = submission_service_create(set, app->lanes);
-    if (app->submissions == NULL) {
+    app->offer = questionnaire_offer_create(set);
+    if (app->offer == NULL) {
         questionnaire_set_destroy(set);
         return err_no_memory(err);
     }
@@ -155,7 +155,7 @@ static enum status start_worker(struct app *app, struct err *err)
         .poll_ms = app->config.worker.poll_ms,
         .yield_age_ms = app->config.worker.yield_age_ms,
         .lanes = app->lanes,
-        .submissions = app->submissions,
+        .offer = app->offer,
     };
     return app->config.worker.enabled ? worker_start(app->worker, &options, err) : STATUS_OK;
 }
@@ -173,7 +173,8 @@ static enum status start_server(struct app *app, int inherited_fd, struct err *e
     app->services.config = &app->config;
     app->services.metrics = app->metrics;
     app->services.executor = app->executor;
-    app->services.submissions = app->submissions;
+    app->services.offer = app->offer;
+    app->services.lanes = app->lanes;
     app->services.events = app->events;
     const struct server_options options = {
         .services = &app->services,
@@ -195,7 +196,7 @@ enum status app_start(struct app *app, int inherited_fd, struct err *err)
     enum status status = monitor_create(&monitoring, &app->monitor, err);
     status = status == STATUS_OK ? start_lanes(app, err) : status;
     status = status == STATUS_OK ? start_executor(app, err) : status;
-    status = status == STATUS_OK ? start_submissions(app, err) : status;
+    status = status == STATUS_OK ? start_offer(app, err) : status;
     status = status == STATUS_OK ? start_worker(app, err) : status;
     status = status == STATUS_OK ? start_sealer(app, err) : status;
     status = status == STATUS_OK ? events_create(app->executor, &app->config, &app->events, err)
@@ -224,7 +225,7 @@ enum status app_reload(struct app *app, struct err *err)
         return status;
     }
     status = server_reload(app->server, &fresh, err);
-    if (status == STATUS_OK && !submission_service_exchange(app->submissions, set)) {
+    if (status == STATUS_OK && !questionnaire_offer_exchange(app->offer, set)) {
         status = err_no_memory(err);
     }
     if (status != STATUS_OK) {
@@ -258,7 +259,7 @@ void app_stop(struct app *app)
     events_destroy(app->events);
     worker_destroy(app->worker);
     monitor_destroy(app->monitor);
-    submission_service_destroy(app->submissions);
+    questionnaire_offer_destroy(app->offer);
     app_finish_health(app);
     metrics_destroy(app->metrics);
     config_finish(&app->config);

@@ -14,7 +14,7 @@ struct metrics;
 struct monitor;
 struct sealer;
 struct server;
-struct submission_service;
+struct questionnaire_offer;
 struct worker;
 
 /* The checks that /health shows; their contexts are the app. */
@@ -26,7 +26,7 @@ struct app {
     struct metrics *metrics;
     struct lanes *lanes;
     struct executor *executor;
-    struct submission_service *submissions;
+    struct questionnaire_offer *offer;
     struct worker *worker;
     struct monitor *monitor;
     struct sealer *sealer;

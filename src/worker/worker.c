@@ -15,7 +15,7 @@
 #include "intake/db/lane.h"
 #include "intake/db/store_draft.h"
 #include "intake/db/store_processing.h"
-#include "intake/domain/submission.h"
+#include "intake/domain/questionnaire_offer.h"
 
 enum {
     GATHER_MS = 50, /* from the first wake-up to the claim: a batch is cheaper than its parts */
@@ -187,9 +187,9 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
                             enum pace pace, bool *ret_more, struct err *err)
 {
     struct worker *worker = thread->worker;
-    struct submission_service *submissions = worker->options.submissions;
-    struct questionnaire_use *use = submission_service_enter(submissions);
-    const struct questionnaire_set *questionnaires = submission_service_questionnaires(submissions);
+    struct questionnaire_offer *offer = worker->options.offer;
+    struct questionnaire_use *use = questionnaire_offer_enter(offer);
+    const struct questionnaire_set *questionnaires = questionnaire_offer_now(offer);
     struct processing_options options = worker->options.processing;
     if (pace == PACE_GENTLE && options.batch_max > GENTLE_BATCH_MAX) {
         options.batch_max = GENTLE_BATCH_MAX;
@@ -206,7 +206,7 @@ static enum status run_once(struct worker_thread *thread, struct connection *con
     if (status == STATUS_OK) {
         count(worker, &again);
     }
-    submission_service_leave(submissions, use);
+    questionnaire_offer_leave(offer, use);
     if (fresh.claimed < (size_t)options.batch_max && again.claimed == 0) {
         thread->caught_up_us = clock_monotonic_us();
     }

@@ -15,6 +15,7 @@
 #include "intake/domain/fhir_response.h"
 #include "intake/domain/issue.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/review.h"
 #include "intake/domain/session.h"
@@ -33,7 +34,7 @@ struct table {
 
 /* The questionnaires that we ship, once for all inputs. */
 static struct {
-    struct submission_service *service;
+    struct questionnaire_offer *offer;
     const struct questionnaire_set *set;
     struct table tables[TABLES_MAX];
     size_t tables_count;
@@ -99,7 +100,7 @@ static void load(void)
     fuzz_assert(questionnaire_set_load(folder.data, default_id, &set, &err) == STATUS_OK,
                 "questionnaires", err.message);
     strbuf_finish(&folder);
-    shipped.service = submission_service_create(set, NULL);
+    shipped.offer = questionnaire_offer_create(set);
     shipped.set = set;
     for (size_t i = 0; i < questionnaire_set_count(set); i++) { /* by their ids */
         const char *id = questionnaire_id(questionnaire_set_at(set, i));
@@ -121,7 +122,7 @@ static void check_again(const struct submission_post *post, const struct strbuf 
     struct issues issues = {0};
     struct err err = {0};
     const enum status status =
-        fhir_response_prepare(shipped.service, fhir->data, fhir->len, &again, &issues, &err);
+        fhir_response_prepare(shipped.offer, fhir->data, fhir->len, &again, &issues, &err);
     fuzz_assert(status == STATUS_OK, issues.count > 0 ? issues.items[0].message : err.message,
                 fhir->data);
     fuzz_assert(strcmp(again.write.booking_uid, post->write.booking_uid) == 0 &&
@@ -194,7 +195,7 @@ static void check_draft(const char *body, size_t len, const char *booking_uid,
     struct strbuf text = {0};
     const bool is_known = *booking_uid != '\0';
     const struct draft_record record = {.version = "x", .data = {body, len}};
-    if (draft_check(shipped.service, is_known ? booking_uid : "booking", record.data, &issues,
+    if (draft_check(shipped.offer, is_known ? booking_uid : "booking", record.data, &issues,
                     NULL) == STATUS_OK) {
         fuzz_assert(!is_known || issues.errors_count == of_post->errors_count,
                     "a draft is checked as a post", body);
@@ -215,7 +216,7 @@ static void check_flat(const char *body, size_t len)
     struct submission_post post = {0};
     struct issues issues = {0};
     struct err err = {0};
-    if (submission_prepare(shipped.service, body, len, &post, &issues, &err) == STATUS_OK) {
+    if (submission_prepare(shipped.offer, body, len, &post, &issues, &err) == STATUS_OK) {
         fuzz_assert(issues.errors_count == 0, "taken with errors", body);
         read_again(&post);
     } else {
@@ -233,7 +234,7 @@ static void check_response(const char *body, size_t len)
     struct issues checked = {0};
     struct err err = {0};
     const enum status status = fhir_response_validate(shipped.set, body, len, &checked, NULL);
-    if (fhir_response_prepare(shipped.service, body, len, &post, &issues, &err) == STATUS_OK) {
+    if (fhir_response_prepare(shipped.offer, body, len, &post, &issues, &err) == STATUS_OK) {
         fuzz_assert(issues.errors_count == 0, "taken with errors", body);
         fuzz_assert(status == STATUS_OK && checked.errors_count == 0, "taken, but not valid", body);
         read_again(&post);
@@ -295,7 +296,7 @@ static void check_decisions(const json_t *root, const char *body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (shipped.service == NULL) {
+    if (shipped.offer == NULL) {
         load();
     }
     json_t *root = NULL;

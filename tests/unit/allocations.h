@@ -18,7 +18,7 @@
 struct issues;
 struct questionnaire;
 struct questionnaire_set;
-struct submission_service;
+struct questionnaire_offer;
 
 /* Begins to count from 1; number `failing` is refused (0: none), and with `lasting` all after it.
  */
@@ -38,7 +38,7 @@ struct subject {
     const struct json_lexemes *lexemes;
     const struct questionnaire *questionnaire;
     const struct questionnaire_set *set;
-    const struct submission_service *service;
+    const struct questionnaire_offer *offer;
     const char *path;
 };
 

@@ -29,6 +29,7 @@
 #include "intake/domain/issue.h"
 #include "intake/domain/link.h"
 #include "intake/domain/questionnaire.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/review.h"
 #include "intake/domain/submission.h"
@@ -158,7 +159,7 @@ static enum status prepare_flat(const struct subject *subject, struct strbuf *ou
     struct submission_post post;
     struct issues issues = {0};
     struct err err;
-    const enum status status = submission_prepare(subject->service, subject->text.data,
+    const enum status status = submission_prepare(subject->offer, subject->text.data,
                                                   subject->text.len, &post, &issues, &err);
     return conclude_post(status, &post, &issues, out);
 }
@@ -168,7 +169,7 @@ static enum status prepare_response(const struct subject *subject, struct strbuf
     struct submission_post post;
     struct issues issues = {0};
     struct err err;
-    enum status status = fhir_response_prepare(subject->service, subject->text.data,
+    enum status status = fhir_response_prepare(subject->offer, subject->text.data,
                                                subject->text.len, &post, &issues, &err);
     if (status == STATUS_OK) {
         status = fhir_response_print_post(&post, out, &err);
@@ -190,7 +191,7 @@ static enum status check_draft(const struct subject *subject, struct strbuf *out
     struct issues issues = {0};
     struct err err;
     const struct draft_record record = {.version = "v", .data = subject->text};
-    const enum status status = draft_check(subject->service, "b1", subject->text, &issues, &err);
+    const enum status status = draft_check(subject->offer, "b1", subject->text, &issues, &err);
     if (status == STATUS_OK && !issues.failed) {
         draft_print("b1", &record, &issues, out);
     }
@@ -387,18 +388,18 @@ static void test_what_a_post_goes_through(void **state)
     struct questionnaire_set *set = NULL;
     allocations_path(&path, "config/questionnaires");
     assert_int_equal(questionnaire_set_load(path.data, "hair-transplant", &set, NULL), STATUS_OK);
-    struct submission_service *service = submission_service_create(set, NULL);
-    assert_non_null(service);
+    struct questionnaire_offer *offer = questionnaire_offer_create(set);
+    assert_non_null(offer);
     for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
         AUTO(document_finish) struct document body = {0};
         strbuf_puts(&body.text, bodies[i]);
         document_read(&body);
         struct subject subject = document_subject(bodies[i], &body);
         subject.set = set;
-        subject.service = service;
+        subject.offer = offer;
         exhaust_body(&subject);
     }
-    submission_service_destroy(service);
+    questionnaire_offer_destroy(offer);
     assert_int_equal(wrong, 0);
 }
 

@@ -18,6 +18,7 @@
 #include "intake/db/store_audit.h"
 #include "intake/domain/fhir_audit_event.h"
 #include "intake/domain/issue.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
 #include "intake/domain/submission.h"
 #include "intake/http/dispatch.h"
@@ -33,7 +34,7 @@ static size_t wrong;
 
 /* --- replies ---------------------------------------------------------------------------------- */
 
-static struct submission_service *submissions;
+static struct questionnaire_offer *offer;
 
 static enum handled reply_with_issues(struct request *request, struct connection *connection)
 {
@@ -145,7 +146,7 @@ static enum status respond(const struct subject *subject, struct strbuf *out)
 {
     (void)subject;
     const struct http_services services = {
-        .submissions = submissions,
+        .offer = offer,
         .config = &config,
         .checks = checks,
         .checks_count = ARRAY_LENGTH(checks),
@@ -179,14 +180,14 @@ static void test_replies(void **state)
     struct questionnaire_set *set = NULL;
     allocations_path(&path, "config/questionnaires");
     assert_int_equal(questionnaire_set_load(path.data, "hair-transplant", &set, NULL), STATUS_OK);
-    submissions = submission_service_create(set, NULL);
-    assert_non_null(submissions);
+    offer = questionnaire_offer_create(set);
+    assert_non_null(offer);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         current = &cases[i];
         const struct subject subject = {.name = current->target};
         EXHAUST(&subject, respond);
     }
-    submission_service_destroy(submissions);
+    questionnaire_offer_destroy(offer);
     assert_int_equal(wrong, 0);
 }
 

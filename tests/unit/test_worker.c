@@ -14,7 +14,7 @@
 #include "intake/db/lane.h"
 #include "intake/db/store_draft.h"
 #include "intake/domain/processing.h"
-#include "intake/domain/submission.h"
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/worker/worker.h"
 
 enum { SECOND_US = 1000 * 1000, BATCH = 4, PATIENCE_S = 20 };
@@ -44,10 +44,10 @@ enum status __wrap_draft_delete_expired(struct connection *connection, long limi
                                         size_t *ret_count, struct err *err);
 enum lane_load __wrap_lanes_load(struct lanes *lanes);
 const struct questionnaire_set *
-__wrap_submission_service_questionnaires(const struct submission_service *service);
-struct questionnaire_use *__wrap_submission_service_enter(struct submission_service *service);
-void __wrap_submission_service_leave(struct submission_service *service,
-                                     struct questionnaire_use *use);
+__wrap_questionnaire_offer_now(const struct questionnaire_offer *offer);
+struct questionnaire_use *__wrap_questionnaire_offer_enter(struct questionnaire_offer *offer);
+void __wrap_questionnaire_offer_leave(struct questionnaire_offer *offer,
+                                      struct questionnaire_use *use);
 enum status __wrap_processing_run(struct connection *connection,
                                   const struct questionnaire_set *questionnaires,
                                   const struct processing_options *options, bool again,
@@ -103,22 +103,22 @@ enum lane_load __wrap_lanes_load(struct lanes *lanes)
 }
 
 const struct questionnaire_set *
-__wrap_submission_service_questionnaires(const struct submission_service *service)
+__wrap_questionnaire_offer_now(const struct questionnaire_offer *offer)
 {
-    (void)service;
+    (void)offer;
     return NULL;
 }
 
-struct questionnaire_use *__wrap_submission_service_enter(struct submission_service *service)
+struct questionnaire_use *__wrap_questionnaire_offer_enter(struct questionnaire_offer *offer)
 {
-    (void)service;
+    (void)offer;
     return NULL;
 }
 
-void __wrap_submission_service_leave(struct submission_service *service,
-                                     struct questionnaire_use *use)
+void __wrap_questionnaire_offer_leave(struct questionnaire_offer *offer,
+                                      struct questionnaire_use *use)
 {
-    (void)service;
+    (void)offer;
     (void)use;
 }
 

@@ -15,21 +15,21 @@
 
 struct connection;
 struct issues;
-struct submission_service;
+struct questionnaire_offer;
 
 /*
  * Appends to `issues` what POST /v1/submissions would find wrong with this body for this booking,
  * what is required and not there included. The body need not repeat the booking; where it names
  * another one, that is an issue of code `mismatch`. STATUS_INVALID when it is not a JSON object.
  */
-enum status draft_check(const struct submission_service *service, const char *booking_uid,
+enum status draft_check(const struct questionnaire_offer *offer, const char *booking_uid,
                         struct view body, struct issues *issues, struct err *err);
 
 /*
  * Checks a body and keeps it for `days`, where the condition holds (STATUS_CONFLICT otherwise).
  * `body` is NUL-terminated. `ret_created` tells that there was none before.
  */
-enum status draft_put(struct connection *connection, const struct submission_service *service,
+enum status draft_put(struct connection *connection, const struct questionnaire_offer *offer,
                       const char *booking_uid, struct view body,
                       const struct draft_condition *condition, long days,
                       struct draft_record *ret_record, bool *ret_created, struct issues *issues,

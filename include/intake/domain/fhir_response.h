@@ -19,13 +19,13 @@ struct questionnaire_set;
 struct strbuf;
 struct submission_post;
 struct submission_record;
-struct submission_service;
+struct questionnaire_offer;
 
 /*
  * submission_prepare() for a QuestionnaireResponse: checks it, booking and contact, and fills
  * `ret_post`. Errors and lifetimes as there. The paths of the issues are those of the response.
  */
-enum status fhir_response_prepare(const struct submission_service *service, const char *body,
+enum status fhir_response_prepare(const struct questionnaire_offer *offer, const char *body,
                                   size_t body_len, struct submission_post *ret_post,
                                   struct issues *issues, struct err *err);
 

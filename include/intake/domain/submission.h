@@ -16,35 +16,7 @@ struct audit_actor;
 struct issues;
 struct lanes;
 struct questionnaire;
-struct questionnaire_set;
-struct questionnaire_use;
-
-/*
- * What every post needs: the questionnaires that are offered now, and the lanes. The set can be
- * exchanged while posts are checked against the one before, which lives on as long as they do.
- */
-struct submission_service;
-
-/* Takes the set over; `lanes` must outlive the service. NULL when memory is out. */
-struct submission_service *submission_service_create(struct questionnaire_set *questionnaires,
-                                                     struct lanes *lanes);
-/* With its sets; nobody uses one any more. NULL is accepted. */
-void submission_service_destroy(struct submission_service *service);
-
-/* Takes a new set over and offers it from now on; false when memory is out. Main thread. */
-bool submission_service_exchange(struct submission_service *service,
-                                 struct questionnaire_set *questionnaires);
-
-/*
- * Whoever asks for questionnaires enters before, and leaves (once, with what entering returned)
- * after the last use of one: what was offered meanwhile is destroyed no earlier. Any thread.
- */
-struct questionnaire_use *submission_service_enter(struct submission_service *service);
-void submission_service_leave(struct submission_service *service, struct questionnaire_use *use);
-
-/* The questionnaires offered now; valid until the caller leaves. Any thread. */
-const struct questionnaire_set *
-submission_service_questionnaires(const struct submission_service *service);
+struct questionnaire_offer;
 
 /* One post on its way. Keep it, and the body, until `write.done` was called. */
 struct submission_post {
@@ -60,16 +32,16 @@ struct submission_post {
  * body is not a JSON object of the right shape. `body` is kept by reference: what is stored is what
  * was posted. Free with submission_post_finish, after a failure too. Any thread.
  */
-enum status submission_prepare(const struct submission_service *service, const char *body,
+enum status submission_prepare(const struct questionnaire_offer *offer, const char *body,
                                size_t body_len, struct submission_post *ret_post,
                                struct issues *issues, struct err *err);
 
 void submission_post_finish(struct submission_post *post);
 
 /* The questionnaire that a flat body names, or the default one; NULL with an issue. */
-const struct questionnaire *
-submission_choose_questionnaire(const struct submission_service *service, const json_t *body,
-                                struct issues *issues);
+const struct questionnaire *submission_choose_questionnaire(const struct questionnaire_offer *offer,
+                                                            const json_t *body,
+                                                            struct issues *issues);
 
 /*
  * The halves of submission_prepare(), for other forms of a post. The first checks the answers in
@@ -88,7 +60,7 @@ enum status submission_make_ready(struct submission_post *post, const char *data
  * `expected_revision` as in struct submission_write. `done` is called once, on a lane's thread, and
  * may be before this returns. STATUS_UNAVAILABLE, and no call, when the lanes take no more.
  */
-enum status submission_commit(struct submission_service *service, struct submission_post *post,
+enum status submission_commit(struct lanes *lanes, struct submission_post *post,
                               const struct audit_actor *actor, int32_t expected_revision,
                               void (*done)(struct submission_write *write, enum status status,
                                            const struct err *err),

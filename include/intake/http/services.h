@@ -12,8 +12,9 @@
 struct config;
 struct events;
 struct executor;
+struct lanes;
 struct metrics;
-struct submission_service;
+struct questionnaire_offer;
 
 enum health_status { HEALTH_PASS, HEALTH_WARN, HEALTH_FAIL };
 
@@ -40,7 +41,8 @@ struct http_services {
     const struct config *config;
     struct metrics *metrics;
     struct executor *executor;
-    struct submission_service *submissions;
+    struct questionnaire_offer *offer;
+    struct lanes *lanes;
     struct events *events;
     const struct health_check *checks;
     size_t checks_count;

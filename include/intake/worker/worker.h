@@ -14,7 +14,7 @@
 
 struct lanes;
 struct metrics;
-struct submission_service;
+struct questionnaire_offer;
 struct worker;
 
 struct worker_options {
@@ -23,8 +23,8 @@ struct worker_options {
     long count; /* threads, each with a connection */
     long poll_ms;
     long yield_age_ms;
-    struct lanes *lanes;                    /* asked for their load */
-    struct submission_service *submissions; /* asked for the questionnaires */
+    struct lanes *lanes;               /* asked for their load */
+    struct questionnaire_offer *offer; /* asked for the questionnaires */
 };
 
 /* Allocates and registers metrics; nothing runs yet, so that lanes can be given its wake-up. */

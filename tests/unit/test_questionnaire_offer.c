@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "intake/domain/questionnaire_offer.h"
 #include "intake/domain/questionnaire_set.h"
-#include "intake/domain/submission.h"
 
 enum { SETS = 3 };
 
@@ -23,14 +23,14 @@ void __wrap_questionnaire_set_destroy(struct questionnaire_set *set)
     destroyed[(char *)(void *)set - sets]++;
 }
 
-static struct submission_service *offer_first(void)
+static struct questionnaire_offer *offer_first(void)
 {
     for (size_t i = 0; i < SETS; i++) {
         destroyed[i] = 0;
     }
-    struct submission_service *service = submission_service_create(set(0), NULL);
-    assert_non_null(service);
-    return service;
+    struct questionnaire_offer *offer = questionnaire_offer_create(set(0));
+    assert_non_null(offer);
+    return offer;
 }
 
 static void assert_destroyed(int first, int second, int third)
@@ -43,44 +43,44 @@ static void assert_destroyed(int first, int second, int third)
 static void test_what_nobody_uses_goes_when_it_is_exchanged(void **state)
 {
     (void)state;
-    struct submission_service *service = offer_first();
-    submission_service_leave(service, submission_service_enter(service));
+    struct questionnaire_offer *offer = offer_first();
+    questionnaire_offer_leave(offer, questionnaire_offer_enter(offer));
     assert_destroyed(0, 0, 0);
-    assert_true(submission_service_exchange(service, set(1)));
-    assert_ptr_equal(submission_service_questionnaires(service), set(1));
+    assert_true(questionnaire_offer_exchange(offer, set(1)));
+    assert_ptr_equal(questionnaire_offer_now(offer), set(1));
     assert_destroyed(1, 0, 0);
-    submission_service_destroy(service);
+    questionnaire_offer_destroy(offer);
     assert_destroyed(1, 1, 0);
 }
 
 static void test_what_somebody_uses_goes_when_he_leaves(void **state)
 {
     (void)state;
-    struct submission_service *service = offer_first();
-    struct questionnaire_use *one = submission_service_enter(service);
-    struct questionnaire_use *two = submission_service_enter(service);
-    assert_true(submission_service_exchange(service, set(1)));
-    submission_service_leave(service, two);
+    struct questionnaire_offer *offer = offer_first();
+    struct questionnaire_use *one = questionnaire_offer_enter(offer);
+    struct questionnaire_use *two = questionnaire_offer_enter(offer);
+    assert_true(questionnaire_offer_exchange(offer, set(1)));
+    questionnaire_offer_leave(offer, two);
     assert_destroyed(0, 0, 0);
-    submission_service_leave(service, one);
+    questionnaire_offer_leave(offer, one);
     assert_destroyed(1, 0, 0);
-    submission_service_destroy(service);
+    questionnaire_offer_destroy(offer);
 }
 
 /* Two who began at the first set and at the second, while the third is offered. */
 struct two_users {
-    struct submission_service *service;
+    struct questionnaire_offer *offer;
     struct questionnaire_use *early;
     struct questionnaire_use *late;
 };
 
 static struct two_users begin_two(void)
 {
-    struct two_users two = {.service = offer_first()};
-    two.early = submission_service_enter(two.service);
-    assert_true(submission_service_exchange(two.service, set(1)));
-    two.late = submission_service_enter(two.service);
-    assert_true(submission_service_exchange(two.service, set(2)));
+    struct two_users two = {.offer = offer_first()};
+    two.early = questionnaire_offer_enter(two.offer);
+    assert_true(questionnaire_offer_exchange(two.offer, set(1)));
+    two.late = questionnaire_offer_enter(two.offer);
+    assert_true(questionnaire_offer_exchange(two.offer, set(2)));
     return two;
 }
 
@@ -88,11 +88,11 @@ static void test_who_began_earlier_may_have_seen_what_came_later(void **state)
 {
     (void)state;
     const struct two_users two = begin_two();
-    submission_service_leave(two.service, two.late);
+    questionnaire_offer_leave(two.offer, two.late);
     assert_destroyed(0, 0, 0);
-    submission_service_leave(two.service, two.early);
+    questionnaire_offer_leave(two.offer, two.early);
     assert_destroyed(1, 1, 0);
-    submission_service_destroy(two.service);
+    questionnaire_offer_destroy(two.offer);
     assert_destroyed(1, 1, 1);
 }
 
@@ -100,11 +100,11 @@ static void test_who_began_later_keeps_nothing_older(void **state)
 {
     (void)state;
     const struct two_users two = begin_two();
-    submission_service_leave(two.service, two.early);
+    questionnaire_offer_leave(two.offer, two.early);
     assert_destroyed(1, 0, 0);
-    submission_service_leave(two.service, two.late);
+    questionnaire_offer_leave(two.offer, two.late);
     assert_destroyed(1, 1, 0);
-    submission_service_destroy(two.service);
+    questionnaire_offer_destroy(two.offer);
     assert_destroyed(1, 1, 1);
 }
 
