@@ -12,10 +12,14 @@ from proof import prove, soak
 from proof.ledger import Ledger, compare
 
 
-@pytest.mark.alone
-def test_the_short_form_finds_nothing():
+FIGURES_OF_TIME = ("claims", "poison", "burst", "soak")
+
+
+@pytest.mark.parametrize("proof", [pytest.param(name, marks=[pytest.mark.alone] if name in FIGURES_OF_TIME else [])
+                                   for name in prove.SHORT])
+def test_the_short_form_finds_nothing(proof):
     """With the release build, whose memory is the program's own."""
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "proof", "prove.py"), "--short"],
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "proof", "prove.py"), "--short", proof],
                           cwd=ROOT, env=scrubbed_environment(), text=True, capture_output=True, timeout=600, check=False)
     print(done.stdout)
     missed = [line for line in done.stdout.splitlines() if line.rstrip(" |").endswith("MISSED")]

@@ -29,9 +29,9 @@ class Browser:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                         "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
-                         "--disable-component-update", "--disable-sync", f"--lang={lang}",
-                         "--window-size=1280,900", f"--user-data-dir={self._profile}"):
+                         "--disable-software-rasterizer", "--hide-scrollbars", "--no-first-run",
+                         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                         f"--lang={lang}", "--window-size=1280,900", f"--user-data-dir={self._profile}"):
             options.add_argument(argument)
         options.add_experimental_option("prefs", {"intl.accept_languages": lang})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -23,6 +23,7 @@ COMPARED_EVERY = 20  # faults
 WARM_UP = 500  # acknowledgements
 MORE_DESCRIPTORS, MORE_MIB = 1, 8
 ESTABLISHED_OR_CLOSE_WAIT = ("01", "08")  # of /proc/net/tcp
+STANDING = ("lane", "worker", "sealer", "monitor")  # sessions that each daemon has as long as it lives
 
 
 def some_load():
@@ -238,7 +239,12 @@ def warm_up(stage, book, daemons):
     book.stop()
     wait_processed(stage)
     seconds_until(lambda: all(clients_of(daemon) == 0 for daemon in daemons), 20)
+    seconds_until(lambda: all(sessions_of(stage, who) >= len(daemons) for who in STANDING), 20)
     return [resources(daemon) for daemon in daemons]
+
+
+def sessions_of(stage, who):
+    return stage.database.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", (f"intake {who}",))
 
 
 def clients_of(daemon):

@@ -14,8 +14,8 @@ PROOFS = {"faults": faults.prove, "disk": disk.prove, "clock": clock.prove, "mem
           "migrations": migrations.prove, "poison": poison.prove, "hostile": hostile.prove, "burst": burst.prove,
           "load": load.prove, "systemd": systemd.prove, "soak": soak.prove, "sanitizers": sanitizers.prove,
           "analyzers": analyzers.prove}
-# What means nothing beside the rest of tests/run, or is done there: by their names, or in the full form.
-ALONE = ("load", "systemd", "hostile", "migrations", "sanitizers", "analyzers")
+# In tests/run and in the short form. The others mean nothing there, or are done there otherwise: by their names, or in full.
+SHORT = ("faults", "disk", "clock", "memory", "claims", "poison", "burst", "soak")
 
 
 def run(table, name, binary, short, options):
@@ -47,7 +47,7 @@ def main():
     options = {"load": {"kept": arguments.kept, "rows": arguments.rows}, "soak": {"seconds": arguments.soak_seconds},
                "migrations": {"patients": arguments.patients}}
     table = stage.Table()
-    for name in arguments.proofs or [name for name in PROOFS if not arguments.short or name not in ALONE]:
+    for name in arguments.proofs or (SHORT if arguments.short else PROOFS):
         run(table, name, os.path.abspath(arguments.intake), arguments.short, options.get(name, {}))
     table.print()
     print()
