@@ -1,5 +1,6 @@
 /* `intake serve`: signals, the service manager, and the life of the app. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -35,18 +36,19 @@ static enum status inherited_socket(int *ret_fd, struct err *err)
     return STATUS_OK;
 }
 
-/* Half of the service manager's watchdog time; a long time where there is no watchdog. */
-static struct timespec watchdog_interval(void)
+/* Whether the service manager watches us, and then half of its watchdog's time. */
+static bool is_watched(struct timespec *ret_interval)
 {
     uint64_t watchdog_us = 0;
     if (sd_watchdog_enabled(0, &watchdog_us) <= 0) {
-        return (struct timespec){.tv_sec = 3600};
+        return false;
     }
     const uint64_t half_us = watchdog_us / 2;
-    return (struct timespec){
+    *ret_interval = (struct timespec){
         .tv_sec = (time_t)(half_us / 1000000),
         .tv_nsec = (long)(half_us % 1000000) * 1000,
     };
+    return true;
 }
 
 static void reload(struct app *app)
@@ -64,14 +66,15 @@ static void reload(struct app *app)
 /* Serves until SIGINT or SIGTERM. */
 static void run_until_stopped(struct app *app, const sigset_t *signals)
 {
-    const struct timespec interval = watchdog_interval();
+    struct timespec interval = {.tv_sec = 3600};
+    const bool watched = is_watched(&interval);
     for (;;) {
         const int signal_number = sigtimedwait(signals, NULL, &interval);
         if (signal_number == SIGHUP) {
             reload(app);
         } else if (signal_number == SIGINT || signal_number == SIGTERM) {
             return;
-        } else {
+        } else if (watched) { /* else this may be SIGCONT, and nobody listens: that would block */
             (void)sd_notify(0, "WATCHDOG=1");
         }
     }

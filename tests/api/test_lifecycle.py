@@ -22,6 +22,14 @@ def posted(body):
             b"Content-Length: %d\r\n\r\n" % len(data) + data)
 
 
+def freeze_and_go_on(process):
+    """As Ctrl-Z and fg do."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    process.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, process.pid, os.WCONTINUED)
+
+
 def test_it_says_when_it_is_ready_and_where(start_intake):
     intake = start_intake()
     assert intake.client().get("/health/ready").status_code == 200
@@ -186,6 +194,14 @@ def test_it_tells_systemd_that_it_stops(start_intake):
     intake = start_intake()
     intake.process.terminate()
     intake.wait_notification("STOPPING=1")
+
+
+def test_who_is_not_watched_says_so_little_that_nobody_has_to_listen(intake):
+    """A notification that is not fetched stays in the socket, and there is room for ten."""
+    for _ in range(20):
+        freeze_and_go_on(intake.process)
+        assert intake.client().get("/health/live").status_code == 200
+    intake.stop(timeout=15)
 
 
 def test_it_tells_systemd_that_it_reloads(start_intake):
