@@ -12,6 +12,10 @@ from proof import prove, soak
 from proof.ledger import Ledger, compare
 
 
+# Of the submission whose id is the statement's parameter.
+SUBMISSION = "medical_questionnaire_submissions WHERE id = %s::uuid"
+BOOKING, PROFILE = f"(SELECT booking_uid FROM {SUBMISSION})", f"(SELECT patient_profile_id FROM {SUBMISSION})"
+USER = f"(SELECT user_id FROM patient_profiles WHERE id = {PROFILE})"
 FIGURES_OF_TIME = ("claims", "poison", "burst", "soak")
 
 
@@ -35,28 +39,22 @@ def test_the_ledger_notices_what_is_missing_altered_doubled_foreign_or_given_up(
     revised = next(booking for booking in book.bookings if len(booking.acknowledged) > 1)
     persons = collections.Counter(booking.person for booking in book.bookings)
     others = [booking for booking in book.bookings
-              if len(booking.acknowledged) == 1 and persons[booking.person] == 1][:12]
+              if len(booking.acknowledged) == 1 and persons[booking.person] == 1][:13]
     harm = (
         ("DELETE FROM submission_revisions WHERE submission_id = %s::uuid AND revision = 1", revised),
         ("DELETE FROM medical_questionnaire_submissions WHERE id = %s::uuid AND revision = 1", others[0]),
         ("UPDATE medical_questionnaire_submissions SET submission_data = '{}' WHERE id = %s::uuid", others[1]),
         ("UPDATE medical_questionnaire_submissions SET booking_uid = 'x' WHERE id = %s::uuid", others[2]),
-        ("UPDATE patient_profiles SET email = 'x' WHERE id = (SELECT patient_profile_id"
-         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[3]),
-        ("UPDATE patient_profiles SET name = 'x' WHERE id = (SELECT patient_profile_id"
-         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[4]),
-        ("UPDATE users SET name = 'x' WHERE id = (SELECT p.user_id FROM patient_profiles AS p"
-         " JOIN medical_questionnaire_submissions AS s ON s.patient_profile_id = p.id WHERE s.id = %s::uuid)", others[5]),
+        (f"UPDATE patient_profiles SET email = 'x' WHERE id = {PROFILE}", others[3]),
+        (f"UPDATE patient_profiles SET name = 'x' WHERE id = {PROFILE}", others[4]),
+        (f"UPDATE users SET name = 'x' WHERE id = {USER}", others[5]),
         ("UPDATE medical_questionnaire_submissions SET status = 'failed' WHERE id = %s::uuid", others[6]),
         ("UPDATE medical_questionnaire_submissions SET id = gen_random_uuid() WHERE id = %s::uuid", others[7]),
-        ("UPDATE patient_profiles SET phone = NULL WHERE id = (SELECT patient_profile_id"
-         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[8]),
-        ("UPDATE users SET phone_number = NULL WHERE id = (SELECT p.user_id FROM patient_profiles AS p"
-         " JOIN medical_questionnaire_submissions AS s ON s.patient_profile_id = p.id WHERE s.id = %s::uuid)", others[9]),
-        ("UPDATE medical_backgrounds SET medical_data = '{}' WHERE patient_profile_id = (SELECT patient_profile_id"
-         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[10]),
-        ("DELETE FROM audit_log WHERE action LIKE 'submission.%%' AND booking_uid = (SELECT booking_uid"
-         " FROM medical_questionnaire_submissions WHERE id = %s::uuid)", others[11]),
+        (f"UPDATE patient_profiles SET phone = NULL WHERE id = {PROFILE}", others[8]),
+        (f"UPDATE users SET phone_number = NULL WHERE id = {USER}", others[9]),
+        (f"UPDATE medical_backgrounds SET medical_data = '{{}}' WHERE patient_profile_id = {PROFILE}", others[10]),
+        (f"DELETE FROM audit_log WHERE action LIKE 'submission.%%' AND booking_uid = {BOOKING}", others[11]),
+        (f"UPDATE patient_profiles SET booking_uid = 'x' WHERE id = {PROFILE}", others[12]),
     )
     found = 0
     for statement, booking in harm:

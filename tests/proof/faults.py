@@ -239,7 +239,8 @@ def warm_up(stage, book, daemons):
     book.stop()
     wait_processed(stage)
     seconds_until(lambda: all(clients_of(daemon) == 0 for daemon in daemons), 20)
-    seconds_until(lambda: all(sessions_of(stage, who) >= len(daemons) for who in STANDING), 20)
+    assert seconds_until(lambda: all(sessions_of(stage, who) >= len(daemons) for who in STANDING), 20) < 20, \
+        "a session is missing"
     return [resources(daemon) for daemon in daemons]
 
 

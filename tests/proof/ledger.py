@@ -204,10 +204,10 @@ CURRENT = """
 EARLIER = "SELECT submission_id::text AS id, revision, submission_data FROM submission_revisions ORDER BY revision"
 
 
-def wrong_in(booking, row, earlier, single):
+def wrong_in(booking, row, earlier, of_person):
     """
-    What of a booking's row, and of its `earlier` revisions, is not as its client was told. `single`: its person has no
-    other booking, from which answers in the medical background may be as well.
+    What of a booking's row, and of its `earlier` revisions, is not as its client was told. `of_person` are the UIDs of all
+    bookings of its person: the profile has one of them, and with several the medical background may be of another.
     """
     stored = earlier + [(row["revision"], content_hash(row["submission_data"]))]
     if [number for number, _ in stored] != list(range(1, len(stored) + 1)):
@@ -222,9 +222,12 @@ def wrong_in(booking, row, earlier, single):
     told = (booking.name(), booking.email(), booking.phone())
     if (row["name"], row["email"], row["phone"]) != told or (row["user_name"], row["user_email"], row["user_phone"]) != told:
         yield "the three tables do not agree"
+    if row["profile_booking_uid"] not in of_person:
+        yield f"the profile has the booking {row['profile_booking_uid']}"
     if (row["created"], row["revised"]) != (1, len(stored) - 1):
         yield f"{len(stored)} revisions, and the audit has {row['created']} created, {row['revised']} revised"
-    if single and row["status"] == "processed" and booking.details.get(hashes[-1], "?") not in (row["background"] or ""):
+    merged = row["status"] == "processed" and len(of_person) == 1
+    if merged and booking.details.get(hashes[-1], "?") not in (row["background"] or ""):
         yield "its answers are not in the medical background"
 
 
@@ -238,12 +241,14 @@ def compare(ledger, database, alone=True):
     earlier = collections.defaultdict(list)
     for row in database.query(EARLIER):
         earlier[row["id"]].append((row["revision"], content_hash(row["submission_data"])))
-    persons = collections.Counter(booking.person for booking in ledger.bookings)
+    of_person = collections.defaultdict(set)
+    for booking in ledger.bookings:
+        of_person[booking.person].add(booking.uid)
     for booking in ledger.bookings:
         row = rows.pop(booking.uid, None)
         if row is not None:
-            single = persons[booking.person] == 1
-            found += [f"{booking.uid}: {what}" for what in wrong_in(booking, row, earlier[row["id"]], single)]
+            found += [f"{booking.uid}: {what}"
+                      for what in wrong_in(booking, row, earlier[row["id"]], of_person[booking.person])]
         elif booking.acknowledged:
             found.append(f"{booking.uid} is missing")
     if not alone:
