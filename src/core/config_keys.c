@@ -70,7 +70,7 @@ const struct config_key config_keys[] = {
     {"database", "statement_timeout_ms", KEY_NUMBER, false, AT(database, statement_timeout_ms),
      "5000", 100, 600000, "Milliseconds for one statement of a look-up or of the worker."},
 
-    {"lane", "count", KEY_NUMBER, false, AT(lane, count), "1", 1, 32,
+    {"lane", "count", KEY_NUMBER, false, AT(lane, count), "2", 1, 32,
      "Group-commit lanes: threads with one connection each that write submissions."},
     {"lane", "batch_max", KEY_NUMBER, false, AT(lane, batch_max), "64", 1, 1024,
      "Submissions that one transaction writes at the most."},

@@ -308,8 +308,9 @@ static void *run_lane(void *arg)
         }
         pthread_mutex_lock(&lanes->mutex);
         struct submission_write *late = take_late(lanes);
-        const size_t count =
-            lane_queue_take(&lanes->queue, lane->batch, (size_t)lanes->options.batch_max);
+        const size_t share = lane_queue_share(&lanes->queue, (size_t)lanes->options.count,
+                                              (size_t)lanes->options.batch_max);
+        const size_t count = lane_queue_take(&lanes->queue, lane->batch, share);
         note_load(lanes, count);
         if (count == 0 && late == NULL && lanes->queue.first != NULL) {
             /* All that waits meets what is on its way, whose end wakes us. */

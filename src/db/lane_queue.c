@@ -10,6 +10,7 @@
 enum {
     SCAN_MAX_PER_ENTRY = 4, /* how far behind blocked entries a lane looks for others */
     BLOCKED_MAX = 64,       /* and how many of them it steps over */
+    SHARE_MIN = 16,         /* entries that are not worth a second transaction */
 };
 
 /* FNV-1a over the ASCII-lower-cased text; two texts that meet only wait for each other. */
@@ -49,6 +50,13 @@ void lane_queue_push(struct lane_queue *queue, struct submission_write *write)
     *queue->end = write;
     queue->end = &write->next;
     queue->depth++;
+}
+
+size_t lane_queue_share(const struct lane_queue *queue, size_t lanes, size_t max)
+{
+    const size_t even = (queue->depth + lanes - 1) / lanes;
+    const size_t share = even > SHARE_MIN ? even : SHARE_MIN;
+    return share < max ? share : max;
 }
 
 size_t lane_queue_take(struct lane_queue *queue, struct submission_write **ret_writes, size_t max)

@@ -107,7 +107,7 @@ def test_a_host_that_took_the_connection_and_did_not_answer_is_not_the_next(star
 
 def test_a_post_that_meets_a_server_that_may_not_write_waits_for_the_primary(start_intake, database):
     """25006 is neither an error to the patient nor a reason to ask as often as one can."""
-    intake = start_intake({"lane.deadline_ms": 20000})
+    intake = start_intake({"lane.count": 1, "lane.deadline_ms": 20000})
     client = intake.client()
     replies = []
     poster = threading.Thread(target=lambda: replies.append(intake.client().submit(full(), timeout=30)))

@@ -158,7 +158,7 @@ def test_slow_clients_do_not_stop_the_others(start_intake):
 
 def test_a_full_queue_is_503_with_retry_after(start_intake, database):
     """One submission waits for a lock, two wait behind it; whoever comes then shall come back."""
-    intake = start_intake({"lane.queue_max": 2, "lane.batch_max": 1, "lane.deadline_ms": 20000})
+    intake = start_intake({"lane.count": 1, "lane.queue_max": 2, "lane.batch_max": 1, "lane.deadline_ms": 20000})
     client = intake.client()
 
     def post():

@@ -24,7 +24,7 @@ WARM_UP = 500  # acknowledgements
 MORE_DESCRIPTORS, MORE_MIB = 1, 8
 ESTABLISHED_OR_CLOSE_WAIT = ("01", "08")  # of /proc/net/tcp
 # Sessions that each daemon has at rest, one for each thread; helping workers come last, when posts leave them time.
-STANDING = {"lane": 1, "worker": 3, "sealer": 1, "monitor": 1}
+STANDING = {"lane": 2, "worker": 3, "sealer": 1, "monitor": 1}
 
 
 def some_load():

@@ -131,6 +131,29 @@ static void test_late_ones_leave_at_the_head(void **state)
     assert_taken(fixture, ENTRIES, "3");
 }
 
+static void test_a_share_leaves_as_much_to_every_other_lane(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t depth, lanes, max, share;
+    } cases[] = {
+        {100, 1, 64, 64}, /* alone it takes what is allowed */
+        {100, 2, 64, 50},
+        {101, 2, 64, 51},
+        {300, 2, 64, 64},
+        {300, 8, 64, 38},
+        {17, 2, 64, 16}, /* not too few for a transaction */
+        {3, 2, 64, 16},
+        {0, 2, 64, 16},
+        {300, 8, 7, 7}, /* but never more than allowed */
+        {3, 2, 7, 7},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct lane_queue queue = {.depth = cases[i].depth};
+        assert_int_equal(lane_queue_share(&queue, cases[i].lanes, cases[i].max), cases[i].share);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_given_back_to_an_empty_queue_others_can_follow, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_late_ones_leave_at_the_head, set_up, tear_down),
+        cmocka_unit_test(test_a_share_leaves_as_much_to_every_other_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

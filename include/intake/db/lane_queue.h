@@ -27,6 +27,13 @@ void lane_queue_init(struct lane_queue *queue);
 void lane_queue_push(struct lane_queue *queue, struct submission_write *write);
 
 /*
+ * How many entries one of `lanes` lanes takes now, `max` at the most: its share of what waits, so
+ * that another one works while it waits for the disk. Few entries are not shared, for a transaction
+ * costs as much as several of them.
+ */
+size_t lane_queue_share(const struct lane_queue *queue, size_t lanes, size_t max);
+
+/*
  * Takes up to `max` entries whose keys are free and holds their keys. An entry that meets one on
  * its way stays, and so does every later one that meets it: order per booking.
  */
