@@ -138,14 +138,9 @@ static void test_a_share_leaves_as_much_to_every_other_lane(void **state)
         size_t depth, lanes, max, share;
     } cases[] = {
         {100, 1, 64, 64}, /* alone it takes what is allowed */
-        {100, 2, 64, 50},
-        {101, 2, 64, 51},
-        {300, 2, 64, 64},
-        {300, 8, 64, 38},
-        {17, 2, 64, 16}, /* not too few for a transaction */
-        {3, 2, 64, 16},
-        {0, 2, 64, 16},
-        {300, 8, 7, 7}, /* but never more than allowed */
+        {100, 2, 64, 50}, {101, 2, 64, 51}, {300, 2, 64, 64},
+        {300, 8, 64, 38}, {17, 2, 64, 16},                  /* not too few for a transaction */
+        {3, 2, 64, 16},   {0, 2, 64, 16},   {300, 8, 7, 7}, /* but never more than allowed */
         {3, 2, 7, 7},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
