@@ -1,9 +1,9 @@
 /*
  * The group-commit lanes: threads with one PostgreSQL connection each that write submissions.
  *
- * A lane takes whatever waits, up to a batch limit, and never waits for more; alone, a submission
- * commits at once, and under load batches grow by themselves. Two entries that name the same
- * booking, e-mail or phone are never on their way at the same time, and keep their order.
+ * A lane takes its share of what waits, up to a batch limit, and never waits for more; alone, a
+ * submission commits at once, and under load batches grow by themselves. Two entries that name the
+ * same booking, e-mail or phone are never on their way at the same time, and keep their order.
  */
 #ifndef INTAKE_DB_LANE_H
 #define INTAKE_DB_LANE_H
