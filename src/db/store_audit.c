@@ -20,6 +20,10 @@
     "id, occurred_at, actor, action, host(client_address) AS client, request_id, reason,"          \
     " token_id, detail "
 
+#define CHANGES_SQL                                                                                \
+    "SELECT id, booking_uid, occurred_at, action = 'submission.revise' FROM audit_log "            \
+    "WHERE action IN ('submission.create', 'submission.revise') AND "
+
 static const struct statement statements[] = {
     {"audit_list", LOOKED "SELECT " LINE_COLUMNS "FROM audit_log "
                           "WHERE booking_uid = $6"
@@ -48,11 +52,10 @@ static const struct statement statements[] = {
                                        ") "
                                        "SELECT coalesce(max(id), 0) FROM audit_log"},
     {"audit_changes",
-     "SELECT id, booking_uid, occurred_at, action = 'submission.revise' "
-     "FROM audit_log "
-     "WHERE id > $1::bigint AND action IN ('submission.create', 'submission.revise') "
-     "ORDER BY id "
-     "LIMIT $2::int"},
+     CHANGES_SQL "id > $1::bigint AND id <= $2::bigint "
+                 "UNION ALL "
+                 "(" CHANGES_SQL "id > greatest($1::bigint, $2::bigint) ORDER BY id LIMIT $3::int) "
+                 "ORDER BY id"},
 };
 
 const struct statement_list audit_statements = {statements, ARRAY_LENGTH(statements)};
@@ -150,14 +153,16 @@ enum status audit_watch(struct connection *connection, const struct audit_actor 
     return status;
 }
 
-enum status audit_changes(struct connection *connection, int64_t after_id,
+enum status audit_changes(struct connection *connection, int64_t after_id, int64_t newest_id,
                           struct audit_changes *ret_changes, struct err *err)
 {
     char after[24];
+    char newest[24];
     char limit[16];
     snprintf(after, sizeof after, "%" PRId64, after_id);
+    snprintf(newest, sizeof newest, "%" PRId64, newest_id);
     snprintf(limit, sizeof limit, "%d", AUDIT_CHANGES_MAX);
-    const char *const values[] = {after, limit};
+    const char *const values[] = {after, newest, limit};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
     PGresult *result = NULL;
     const enum status status =

@@ -47,6 +47,7 @@ struct events {
     bool stopping;
     bool listened; /* there is a listener */
     bool looked;   /* the job is done */
+    bool more;     /* and has left something to look at */
     struct listener *first;
     /* What was told already: rows up to `floor`, and those in `known`. */
     int64_t floor;
@@ -174,15 +175,27 @@ static bool is_known(const struct events *events, int64_t id)
     return false;
 }
 
+/* Nothing up to that row is waited for any more. Mutex held. */
+static void raise_floor(struct events *events, int64_t id)
+{
+    events->floor = id > events->floor ? id : events->floor;
+    size_t kept = 0;
+    for (size_t i = 0; i < events->known_count; i++) {
+        if (events->known[i] > events->floor) {
+            events->known[kept++] = events->known[i];
+        }
+    }
+    events->known_count = kept;
+}
+
 /* Mutex held. */
 static void tell(struct events *events, const struct submission_change *change)
 {
     if (change->id <= events->floor || is_known(events, change->id)) {
         return;
     }
-    if (events->known_count == KNOWN_MAX) { /* a flood: late rows of it are not waited for */
-        events->floor = events->newest;
-        events->known_count = 0;
+    if (events->known_count == KNOWN_MAX) { /* a flood: late rows of its older half are lost */
+        raise_floor(events, events->known[KNOWN_MAX / 2]);
     }
     events->known[events->known_count++] = change->id;
     events->newest = change->id > events->newest ? change->id : events->newest;
@@ -194,19 +207,12 @@ static void tell(struct events *events, const struct submission_change *change)
 }
 
 /* A row that commits late has a smaller id than others that were told. Mutex held. */
-static void raise_floor(struct events *events)
+static void note_look(struct events *events)
 {
     const int64_t oldest = events->marks[0];
     memmove(&events->marks[0], &events->marks[1], sizeof events->marks - sizeof events->marks[0]);
     events->marks[LATE_LOOKS - 1] = events->newest;
-    events->floor = oldest > events->floor ? oldest : events->floor;
-    size_t kept = 0;
-    for (size_t i = 0; i < events->known_count; i++) {
-        if (events->known[i] > events->floor) {
-            events->known[kept++] = events->known[i];
-        }
-    }
-    events->known_count = kept;
+    raise_floor(events, oldest);
 }
 
 static struct events *events_of(struct executor_job *job)
@@ -226,17 +232,23 @@ static void look(struct executor_job *job, struct connection *connection)
     struct events *events = events_of(job);
     pthread_mutex_lock(&events->mutex);
     const int64_t floor = events->floor;
+    const int64_t newest = events->newest;
     pthread_mutex_unlock(&events->mutex);
     AUTO(audit_changes_finish) struct audit_changes changes = {0};
     /* What fails now is found by the next look. */
-    const enum status status = audit_changes(connection, floor, &changes, NULL);
+    const enum status status = audit_changes(connection, floor, newest, &changes, NULL);
     pthread_mutex_lock(&events->mutex);
     if (status == STATUS_OK) {
+        int fresh = 0;
         for (int32_t i = 0; i < changes.count; i++) {
             const struct submission_change change = audit_changes_at(&changes, i);
+            fresh += change.id > newest;
             tell(events, &change);
         }
-        raise_floor(events);
+        events->more = fresh == AUDIT_CHANGES_MAX;
+        if (!events->more) {
+            note_look(events);
+        }
     }
     end_look(events);
 }
@@ -253,6 +265,7 @@ static void skip_look(struct executor_job *job, const struct err *err)
 static void look_and_wait(struct events *events)
 {
     events->looked = false;
+    events->more = false;
     events->job = (struct executor_job){.run = look, .refuse = skip_look};
     /* With the mutex, so that nothing is handed over after events_end(). */
     const bool looking = !events->stopping && executor_submit(events->executor, &events->job);
@@ -274,7 +287,10 @@ static void *run_thread(void *arg)
         pthread_mutex_unlock(&events->mutex);
         deliver_all(events);
         pthread_mutex_lock(&events->mutex);
-        condition_wait_ms(&events->changed, &events->mutex, LOOK_EVERY_MS, NULL, &events->stopping);
+        if (!events->more) {
+            condition_wait_ms(&events->changed, &events->mutex, LOOK_EVERY_MS, NULL,
+                              &events->stopping);
+        }
         stopping = events->stopping;
         pthread_mutex_unlock(&events->mutex);
     }

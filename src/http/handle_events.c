@@ -19,7 +19,7 @@ enum handled handle_events(struct request *request, struct connection *connectio
     strbuf_puts(&backlog, "retry: 2000\n\n");
     enum status status = audit_watch(connection, &actor, &newest_id, &err);
     if (status == STATUS_OK && seen_id > 0) {
-        status = audit_changes(connection, seen_id, &missed, &err);
+        status = audit_changes(connection, seen_id, seen_id, &missed, &err);
     }
     if (status != STATUS_OK) {
         reply_failure(request, &err);

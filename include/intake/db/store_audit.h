@@ -85,8 +85,11 @@ struct audit_changes {
     int32_t count;
 };
 
-/* The first AUDIT_CHANGES_MAX changes behind row `after_id`. */
-enum status audit_changes(struct connection *connection, int64_t after_id,
+/*
+ * The changes behind row `after_id` up to row `newest_id`, and the first AUDIT_CHANGES_MAX behind
+ * both.
+ */
+enum status audit_changes(struct connection *connection, int64_t after_id, int64_t newest_id,
                           struct audit_changes *ret_changes, struct err *err);
 /* One of them; its texts live as long as they all. */
 struct submission_change audit_changes_at(const struct audit_changes *changes, int32_t index);
