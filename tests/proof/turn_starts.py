@@ -17,6 +17,7 @@ from .turn_steps import first_posted
 from .turn_world import OPTIONS, plain
 
 POINTS = 3  # in the short form, of a start
+PAST_END = 20  # so many in a row that it did not come to: no start makes more allocations, though they differ by some
 COMMAND_POINTS = 1
 FORM = os.path.join(ROOT, "config", "questionnaires", "hair-transplant.json")
 COMMANDS = (
@@ -84,7 +85,7 @@ def prove_starts(world, short, wrong):
     assert code is None
     threads = threads_of(daemon)
     check_started(world, daemon, threads)
-    starts = served = 0
+    starts = served = past = 0
     for turn in turns_of(calls, short, POINTS, 2 * POINTS):
         came = serves = True
         try:
@@ -94,9 +95,10 @@ def prove_starts(world, short, wrong):
             print(f"    {wrong[-1][:1500]}", flush=True)
             if daemon.running():
                 daemon.kill()
-        if not came:
+        past = 0 if came else past + 1
+        if past == PAST_END:
             break
-        starts, served = starts + 1, served + serves
+        starts, served = starts + came, served + (came and serves)
     return starts, served
 
 
