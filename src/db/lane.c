@@ -2,6 +2,7 @@
 #include "intake/db/lane.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ struct lanes {
     struct lane_metrics metrics;
     int64_t deadline_us;   /* of an entry, from its submission */
     struct lane *each;     /* options.count of them; the creator's */
+    atomic_uint losses;    /* of a connection, any lane's */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t wake;   /* there may be work */
     pthread_cond_t pause;  /* for its time-out alone */
@@ -42,6 +44,7 @@ struct lanes {
 struct lane {
     struct lanes *lanes;
     struct connection *connection;
+    unsigned losses; /* of any lane, when the connection was made */
     struct submission_writer *writer;
     struct submission_write **batch;
     bool started;
@@ -137,17 +140,6 @@ static void settle_refused(struct lanes *lanes, struct submission_write *write,
     write->done(write, err->status, err);
 }
 
-static int64_t first_deadline(struct submission_write *const *writes, size_t count)
-{
-    int64_t deadline_us = writes[0]->deadline_us;
-    for (size_t i = 1; i < count; i++) {
-        if (writes[i]->deadline_us < deadline_us) {
-            deadline_us = writes[i]->deadline_us;
-        }
-    }
-    return deadline_us;
-}
-
 /*
  * Puts entries back that met another writer. One that does so again and again is given up, so that
  * it cannot keep its neighbours busy.
@@ -175,7 +167,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
 static bool are_late(const struct lanes *lanes, struct submission_write *const *writes,
                      size_t count)
 {
-    return first_deadline(writes, count) < clock_monotonic_us() + lanes->deadline_us / 4;
+    return lane_queue_first_deadline(writes, count) < clock_monotonic_us() + lanes->deadline_us / 4;
 }
 
 /*
@@ -224,7 +216,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     struct err err = {0};
     const enum status status =
         submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
-                               first_deadline(writes, count), &err);
+                               lane_queue_first_deadline(writes, count), &err);
     if (status == STATUS_OK) {
         const size_t later = lane_queue_bring_first(writes, count, is_later);
         settle_written(lanes, writes + later, count - later);
@@ -238,6 +230,9 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     metric_add(lanes->metrics.failures, (size_t)status, 1);
     if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
+        if (!connection_is_open(lane->connection)) {
+            atomic_fetch_add(&lanes->losses, 1);
+        }
         return_to_queue(lanes, writes, count);
         if (status == STATUS_UNAVAILABLE || connection_is_open(lane->connection)) {
             note_lost(lanes); /* the disk is full, say, or the server is not the primary any more */
@@ -248,10 +243,18 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     write_halves(lane, only_new, writes, count, &err);
 }
 
-/* Makes the connection; while that fails, refuses what becomes late and pauses. */
+/*
+ * Makes the connection, anew when another lane lost its own: it is to the same server. While that
+ * fails, refuses what becomes late and pauses.
+ */
 static bool reach_database(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
+    const unsigned losses = atomic_load(&lanes->losses);
+    if (lane->losses != losses) {
+        connection_reset(lane->connection);
+        lane->losses = losses;
+    }
     if (connection_is_open(lane->connection)) {
         return true;
     }

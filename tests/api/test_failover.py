@@ -135,3 +135,14 @@ def test_a_frozen_server_holds_up_neither_look_ups_nor_the_worker(start_intake, 
         later = full()
         eventually(lambda: client.submit(later, timeout=20).status_code in (200, 201))
         intake.wait_processed(later["booking_uid"])
+
+
+def test_after_one_lane_lost_its_server_no_other_tries_it(start_intake, database):
+    """An idle lane's connection is no better: who posts next would wait for it until the deadline, too."""
+    intake = start_intake({"lane.count": 4, "lane.deadline_ms": 2000})
+    eventually(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                                      " AND application_name = 'intake lane'") == 4)
+    with frozen(database):
+        begun = time.monotonic()
+        eventually(lambda: intake.client().submit(full()).status_code == 201)
+        assert time.monotonic() - begun < 3.5, "one deadline is waited for, and not one for each lane"
