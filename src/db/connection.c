@@ -1,4 +1,4 @@
-/* One connection to PostgreSQL: connect, prepare, execute with a deadline, classify failures. */
+/* One connection to PostgreSQL: connect, prepare, execute with a deadline. */
 #include "intake/db/connection.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
-#include "intake/core/text.h"
 #include "intake/db/connect_hosts.h"
+#include "intake/db/sqlstate.h"
 
 enum {
     SQLSTATE_SIZE = 6,
@@ -93,38 +93,6 @@ static void take_notice(void *arg, const PGresult *notice)
     }
 }
 
-/*
- * SQLSTATE classes and what they mean to a caller (PostgreSQL documentation, appendix A). The
- * first row whose prefix fits counts.
- */
-static const struct {
-    const char *prefix;
-    enum status status;
-    bool closes; /* the link is of no use any more */
-    bool quotes; /* the server's primary message is free of row data */
-} sqlstate_map[] = {
-    {"40001", STATUS_RETRY, false, true},      /* serialization_failure */
-    {"40P01", STATUS_RETRY, false, true},      /* deadlock_detected */
-    {"55P03", STATUS_RETRY, false, true},      /* lock_not_available */
-    {"23505", STATUS_RETRY, false, false},     /* unique_violation: a race with another writer */
-    {"23503", STATUS_RETRY, false, false},     /* foreign_key_violation: a race with a deletion */
-    {"40003", STATUS_UNKNOWN, true, true},     /* statement_completion_unknown */
-    {"25006", STATUS_UNAVAILABLE, true, true}, /* read_only_sql_transaction: not the primary */
-    /* A table or column that a migration has taken back, or not brought yet. */
-    {"42P01", STATUS_UNAVAILABLE, false, true}, /* undefined_table */
-    {"42703", STATUS_UNAVAILABLE, false, true}, /* undefined_column */
-    {"42P10", STATUS_UNAVAILABLE, false, true}, /* ON CONFLICT without its unique index */
-    {"57014", STATUS_UNAVAILABLE, false, true}, /* query_canceled: a time-out */
-    {"57", STATUS_UNAVAILABLE, true, true},     /* operator intervention */
-    {"08", STATUS_UNAVAILABLE, true, true},     /* connection exception */
-    {"53", STATUS_UNAVAILABLE, false, true},    /* insufficient resources */
-    {"58", STATUS_UNAVAILABLE, false, true},    /* system error */
-    {"22", STATUS_INVALID, false, false},       /* data exception */
-    {"23", STATUS_INVALID, false, false},       /* integrity constraint violation */
-    {"P0", STATUS_INTERNAL, false, false},      /* what a trigger of somebody else says */
-    {"", STATUS_INTERNAL, false, true},
-};
-
 static enum status fail_from_result(struct connection *connection, const PGresult *result,
                                     struct err *err)
 {
@@ -134,18 +102,15 @@ static enum status fail_from_result(struct connection *connection, const PGresul
         connection_reset(connection);
         return err_set(err, STATUS_UNKNOWN, "the connection to PostgreSQL was lost");
     }
-    size_t row = 0;
-    while (!text_starts_with(sqlstate, sqlstate_map[row].prefix)) {
-        row++;
-    }
+    const struct sqlstate *meaning = sqlstate_find(sqlstate);
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *detail = sqlstate_map[row].quotes ? message : constraint;
-    err_set(err, sqlstate_map[row].status, "PostgreSQL %s: %s", sqlstate, detail ? detail : "");
-    if (sqlstate_map[row].closes) {
+    const char *detail = meaning->quotes ? message : constraint;
+    err_set(err, meaning->status, "PostgreSQL %s: %s", sqlstate, detail ? detail : "");
+    if (meaning->closes) {
         connection_reset(connection);
     }
-    return sqlstate_map[row].status;
+    return meaning->status;
 }
 
 /* libpq's message for a failed connection, on one line, is free of row data and of passwords. */

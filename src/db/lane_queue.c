@@ -143,14 +143,3 @@ size_t lane_queue_bring_first(struct submission_write **writes, size_t count,
     }
     return first;
 }
-
-int64_t lane_queue_first_deadline(struct submission_write *const *writes, size_t count)
-{
-    int64_t deadline_us = writes[0]->deadline_us;
-    for (size_t i = 1; i < count; i++) {
-        if (writes[i]->deadline_us < deadline_us) {
-            deadline_us = writes[i]->deadline_us;
-        }
-    }
-    return deadline_us;
-}

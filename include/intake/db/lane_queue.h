@@ -57,7 +57,4 @@ void lane_queue_give_back(struct lane_queue *queue, struct submission_write *con
 size_t lane_queue_bring_first(struct submission_write **writes, size_t count,
                               bool (*is_first)(const struct submission_write *write));
 
-/* The earliest deadline of a batch, which is not empty. */
-int64_t lane_queue_first_deadline(struct submission_write *const *writes, size_t count);
-
 #endif
