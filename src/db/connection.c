@@ -23,7 +23,8 @@ struct connection {
     struct connection_options options;
     struct connect_hosts *hosts; /* NULL: libpq connects */
     PGconn *pg;
-    bool warned; /* a WARNING came since the last statement was sent */
+    bool warned;     /* a WARNING came since the last statement was sent */
+    int unheard_pid; /* of a server's process that may still run what it was sent; 0: none */
     char sqlstate[SQLSTATE_SIZE];
 };
 
@@ -65,6 +66,10 @@ void connection_destroy(struct connection *connection)
 
 void connection_reset(struct connection *connection)
 {
+    if (connection->pg != NULL && PQtransactionStatus(connection->pg) != PQTRANS_IDLE &&
+        connection->unheard_pid == 0) { /* of two it is the first that was sent something */
+        connection->unheard_pid = PQbackendPID(connection->pg);
+    }
     PQfinish(connection->pg);
     connection->pg = NULL;
 }
@@ -72,6 +77,11 @@ void connection_reset(struct connection *connection)
 bool connection_is_open(const struct connection *connection)
 {
     return connection->pg != NULL;
+}
+
+bool connection_is_unheard(const struct connection *connection)
+{
+    return connection->unheard_pid != 0;
 }
 
 PGconn *connection_raw(struct connection *connection)
@@ -312,6 +322,32 @@ static enum status prepare_all(struct connection *connection, struct err *err)
     return STATUS_OK;
 }
 
+/*
+ * Ends the session before, to which a statement may still be on its way: carried out late, it would
+ * undo what is written meanwhile. One that is at work already is left alone: its locks keep the
+ * order, its time-outs end it, and its commit may wait for a standby, which must not be cut short.
+ */
+static enum status end_unheard(struct connection *connection, struct err *err)
+{
+    if (connection->unheard_pid == 0) {
+        return STATUS_OK;
+    }
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+             " WHERE pid = %d AND usename = current_user AND state LIKE 'idle%%'"
+             " AND application_name = current_setting('application_name')",
+             connection->unheard_pid);
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_run(connection, sql, connect_deadline(connection), &result, err);
+    if (status != STATUS_OK && status != STATUS_INTERNAL) {
+        return status;
+    }
+    connection->unheard_pid = 0; /* also where the function was revoked: there is no other way */
+    return STATUS_OK;
+}
+
 /* Whether an idle link still stands: the server says good-bye, or nothing, before it closes one. */
 static bool is_alive(PGconn *pg)
 {
@@ -335,6 +371,9 @@ enum status connection_ensure(struct connection *connection, struct err *err)
     connection_reset(connection);
     connection->sqlstate[0] = '\0';
     enum status status = connect_link(connection, err);
+    if (status == STATUS_OK) {
+        status = end_unheard(connection, err);
+    }
     if (status == STATUS_OK) {
         status = prepare_all(connection, err);
     }

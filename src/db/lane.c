@@ -65,16 +65,21 @@ static bool reach_database(struct lane *lane)
     return status == STATUS_OK;
 }
 
-/* Waits for work; false when the lanes end and nothing is left. */
-static bool wait_for_work(struct lanes *lanes)
+/*
+ * Waits for work. A session that was not heard is to be ended at once, by connecting anew. False
+ * when the lanes end and nothing is left.
+ */
+static bool wait_for_work(struct lane *lane)
 {
+    struct lanes *lanes = lane->lanes;
+    const bool unheard = connection_is_unheard(lane->connection);
     pthread_mutex_lock(&lanes->mutex);
-    while (lanes->queue.first == NULL && !lanes->stopping) {
+    while (lanes->queue.first == NULL && !lanes->stopping && !unheard) {
         pthread_cond_wait(&lanes->wake, &lanes->mutex);
     }
-    const bool work = lanes->queue.first != NULL;
+    const bool goes_on = lanes->queue.first != NULL || !lanes->stopping;
     pthread_mutex_unlock(&lanes->mutex);
-    return work;
+    return goes_on;
 }
 
 /* Notes when batches are taken, for those who shall leave the database to the lanes. Mutex held. */
@@ -94,7 +99,7 @@ static void *run_lane(void *arg)
     struct lane *lane = arg;
     struct lanes *lanes = lane->lanes;
     (void)connection_ensure(lane->connection, NULL);
-    while (wait_for_work(lanes)) {
+    while (wait_for_work(lane)) {
         if (!reach_database(lane)) {
             continue;
         }

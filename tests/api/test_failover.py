@@ -146,3 +146,21 @@ def test_after_one_lane_lost_its_server_no_other_tries_it(start_intake, database
         begun = time.monotonic()
         eventually(lambda: intake.client().submit(full()).status_code == 201)
         assert time.monotonic() - begun < 3.5, "one deadline is waited for, and not one for each lane"
+
+
+def test_a_statement_that_comes_late_does_not_undo_what_came_after(start_intake, database, proxies):
+    """Nobody heard what became of it, and its patient has posted something newer meanwhile."""
+    proxy = proxies[0]
+    intake = start_intake({"database.conninfo": proxy.conninfo(database.daemon_conninfo), "lane.deadline_ms": 1000})
+    client, body = intake.client(), full()
+    client.submit(body)
+    proxy.hold("submission_write_any")
+    assert client.submit(body | {"allergies": "yes", "allergies_details": "Latex"}).status_code == 503
+    assert proxy.holds()
+    newest = body | {"allergies": "yes", "allergies_details": "Penicillin"}
+    eventually(lambda: client.submit(newest).status_code == 200)
+    proxy.release()
+    time.sleep(1)
+    stored = database.query("SELECT revision, submission_data->>'allergies_details' AS told"
+                            " FROM medical_questionnaire_submissions")
+    assert [tuple(row.values()) for row in stored] == [(2, "Penicillin")]

@@ -33,6 +33,8 @@ class Proxy:
         self.deaf = False  # connections are made and statements prepared, and none is run
         self._wanted = None  # the beginning of a statement's name: the reply to the next one is withheld
         self._unanswered = set()  # of the pairs: those whose next reply is
+        self._late = None  # the beginning of a statement's name: the next one waits for release()
+        self._released = threading.Event()
         self.cuts = self.lost_replies = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -48,6 +50,20 @@ class Proxy:
         """Ends the connection of the next such statement once it was committed, and before that is told."""
         with self._lock:
             self._wanted = b"\0" + statement.encode()
+
+    def hold(self, statement):
+        """The next such statement waits for release(), whatever becomes of its client: a packet that is sent again."""
+        with self._lock:
+            self._released.clear()
+            self._late = b"\0" + statement.encode()
+
+    def release(self):
+        self._released.set()
+
+    def holds(self):
+        """Whether there was such a statement."""
+        with self._lock:
+            return self._late is None
 
     def stall(self):
         """Connections stay open and nothing passes."""
@@ -105,6 +121,14 @@ class Proxy:
             self.lost_replies += 1
             return True
 
+    def _wait_if_late(self, piece):
+        with self._lock:
+            late = self._late is not None and piece.startswith(b"B") and self._late in piece[:80]
+            if late:
+                self._late = None
+        if late:
+            self._released.wait()
+
     def _pump(self, source, sink, pair):
         try:
             while piece := source.recv(random.choice((512, 8192, 65536))):
@@ -113,6 +137,7 @@ class Proxy:
                     continue
                 if self._withholds(piece, pair, source is pair[0]):
                     break
+                self._wait_if_late(piece)
                 if self.delay_s:
                     time.sleep(self.delay_s)
                 allowed = self._passes(len(piece))

@@ -67,7 +67,8 @@ struct connection *connection_create(const struct connection_options *options);
 void connection_destroy(struct connection *connection);
 
 /*
- * Connects and prepares unless that is done already. STATUS_UNAVAILABLE when the server cannot be
+ * Connects and prepares unless that is done already; before that, ends the session of which
+ * connection_is_unheard() tells. STATUS_UNAVAILABLE when the server cannot be
  * reached, STATUS_INTERNAL when it refuses for good (authentication, a statement that does not
  * fit the schema). Blocks for connect_timeout_s at most, when several hosts are not asked at once
  * for that per host.
@@ -77,6 +78,12 @@ enum status connection_ensure(struct connection *connection, struct err *err);
 /* Drops the link, so that the next connection_ensure() makes a new one. */
 void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
+
+/*
+ * Whether a link was dropped before the server had answered: what it was sent may still be on its
+ * way, and would undo what others write meanwhile, until connection_ensure() has succeeded.
+ */
+bool connection_is_unheard(const struct connection *connection);
 
 /* The raw handle for what has no function here; NULL when not connected. db layer only. */
 PGconn *connection_raw(struct connection *connection);
