@@ -190,8 +190,8 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         }
         return_to_queue(lanes, writes, count);
         if (status == STATUS_UNAVAILABLE || connection_is_open(lane->connection)) {
-            lanes_note_lost(
-                lanes); /* the disk is full, say, or the server is not the primary any more */
+            /* The disk is full, say, or the server is not the primary any more. */
+            lanes_note_lost(lanes);
             lanes_pause(lanes);
         }
         return;
