@@ -122,6 +122,17 @@ static void run_together(struct executor_job *const *jobs, size_t count,
     }
 }
 
+/*
+ * Tries once to end a session that was not heard: what it was sent shall not be carried out after
+ * what another thread does for the same person meanwhile.
+ */
+static void end_unheard(struct connection *connection)
+{
+    if (connection_is_unheard(connection)) {
+        (void)connection_ensure(connection, NULL);
+    }
+}
+
 static void *run_thread(void *arg)
 {
     const struct executor_thread *thread = arg;
@@ -135,6 +146,7 @@ static void *run_thread(void *arg)
         } else {
             run_together(jobs, count, thread->connection);
         }
+        end_unheard(thread->connection);
     }
     return NULL;
 }

@@ -18,9 +18,8 @@
 
 enum {
     LOOK_EVERY_MS = 1000,
-    LATE_LOOKS = 5,           /* how long a row of a smaller id is still waited for */
-    KNOWN_MAX = 2048,         /* ids that were told and could come again in that time */
-    PENDING_MAX = 256 * 1024, /* bytes for one listener; who is further behind begins anew */
+    LATE_LOOKS = 5,   /* how long a row of a smaller id is still waited for */
+    KNOWN_MAX = 2048, /* ids that were told and could come again in that time */
     DELIVERED_TOGETHER = 64,
 };
 
@@ -31,6 +30,8 @@ struct listener {
     struct events *events;
     struct request *request;
     struct strbuf pending;
+    int64_t begun_id; /* the audit's newest row when it asked for what is behind that */
+    enum { JOINS, CATCHES_UP, IS_UP_TO_DATE } stage;
     int64_t begun_us;
     int64_t told_us; /* when it last got something */
     bool wanted;     /* its connection waits for what comes */
@@ -81,7 +82,7 @@ int64_t events_last_id(const char *header)
 static bool take_piece(struct listener *listener, int64_t now_us, struct strbuf *ret_piece,
                        enum stream_state *ret_state)
 {
-    const bool behind = listener->pending.len > PENDING_MAX || listener->pending.failed;
+    const bool behind = listener->pending.len > EVENTS_PENDING_MAX || listener->pending.failed;
     const struct events *events = listener->events;
     const bool over =
         events->stopping || behind || now_us - listener->begun_us > events->lifetime_us;
@@ -189,19 +190,43 @@ static void raise_floor(struct events *events, int64_t id)
 }
 
 /* Mutex held. */
-static void tell(struct events *events, const struct submission_change *change)
+static void note_row(struct events *events, int64_t id)
 {
-    if (change->id <= events->floor || is_known(events, change->id)) {
-        return;
-    }
     if (events->known_count == KNOWN_MAX) { /* a flood: late rows of its older half are lost */
         raise_floor(events, events->known[KNOWN_MAX / 2]);
     }
-    events->known[events->known_count++] = change->id;
-    events->newest = change->id > events->newest ? change->id : events->newest;
+    events->known[events->known_count++] = id;
+    events->newest = id > events->newest ? id : events->newest;
+}
+
+/* Others may have been told of a row after this one asked what there is, and before it joined. */
+static bool is_to_hear(const struct listener *listener, int64_t id, bool told)
+{
+    return listener->stage == IS_UP_TO_DATE
+               ? !told
+               : listener->stage == CATCHES_UP && (!told || id > listener->begun_id);
+}
+
+/* Mutex held. */
+static void tell(struct events *events, const struct submission_change *change)
+{
+    const bool told = change->id <= events->floor || is_known(events, change->id);
+    if (!told) {
+        note_row(events, change->id);
+    }
     for (struct listener *listener = events->first; listener != NULL; listener = listener->next) {
-        if (listener->pending.len <= PENDING_MAX) {
+        if (is_to_hear(listener, change->id, told) && listener->pending.len <= EVENTS_PENDING_MAX) {
             events_print(change, &listener->pending);
+        }
+    }
+}
+
+/* One look, begun after it joined, brings a listener all that others know. Mutex held. */
+static void advance_listeners(struct events *events, int from, int to)
+{
+    for (struct listener *listener = events->first; listener != NULL; listener = listener->next) {
+        if ((int)listener->stage == from) {
+            listener->stage = to;
         }
     }
 }
@@ -233,6 +258,7 @@ static void look(struct executor_job *job, struct connection *connection)
     pthread_mutex_lock(&events->mutex);
     const int64_t floor = events->floor;
     const int64_t newest = events->newest;
+    advance_listeners(events, JOINS, CATCHES_UP);
     pthread_mutex_unlock(&events->mutex);
     AUTO(audit_changes_finish) struct audit_changes changes = {0};
     /* What fails now is found by the next look. */
@@ -245,6 +271,7 @@ static void look(struct executor_job *job, struct connection *connection)
             fresh += change.id > newest;
             tell(events, &change);
         }
+        advance_listeners(events, CATCHES_UP, IS_UP_TO_DATE);
         events->more = fresh == AUDIT_CHANGES_MAX;
         if (!events->more) {
             note_look(events);
@@ -351,6 +378,7 @@ void events_listen(struct events *events, struct request *request, int64_t last_
     }
     listener->events = events;
     listener->request = request;
+    listener->begun_id = last_id;
     listener->begun_us = clock_monotonic_us();
     listener->told_us = listener->begun_us;
     listener->pending = *backlog;

@@ -8,6 +8,7 @@ import pytest
 from intake_harness.bodies import minimal
 from intake_harness.daemon import run_command
 from intake_harness.waiting import eventually
+from proof.proxy import Proxy
 
 
 @pytest.mark.threaded
@@ -138,8 +139,12 @@ def test_a_flood_of_events_reaches_everybody(intake, listen):
     """More than one look at the audit reads; and nobody is left behind, however many there are."""
     listeners = [listen(intake) for _ in range(4)]
     bodies = [minimal() for _ in range(1300)]
-    threads = [threading.Thread(target=lambda part=bodies[i::6]: [intake.client().submit(body) for body in part])
-               for i in range(6)]
+
+    def post(client, part):
+        for body in part:
+            client.submit(body)
+
+    threads = [threading.Thread(target=post, args=(intake.client(), bodies[i::6])) for i in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -149,3 +154,27 @@ def test_a_flood_of_events_reaches_everybody(intake, listen):
         listener.wait(*(body["booking_uid"] for body in bodies))
         assert len(listener.bookings()) == len(bodies)
     assert time.monotonic() - posted < 5
+    again = listen(intake, last_id=listeners[0].events[0]["id"])
+    again.wait(*listeners[0].bookings()[1:])
+    assert sorted(again.bookings()) == sorted(listeners[0].bookings()[1:]), "who comes back learns of each that was missed"
+
+
+def test_what_is_told_while_somebody_joins_reaches_that_one_too(start_intake, database, listen):
+    """The others heard of it, before the new one was one of them, and after it had looked at what there is."""
+    proxy = Proxy(database.cluster.directory)
+    try:
+        intake = start_intake({"database.conninfo": proxy.conninfo(database.daemon_conninfo)})
+        first, joined, body = listen(intake), [], minimal()
+        proxy.hold_reply("audit_watch")
+        joining = threading.Thread(target=lambda: joined.append(listen(intake)))
+        joining.start()
+        eventually(proxy.holds)
+        assert intake.client().submit(body).status_code == 201
+        first.wait(body["booking_uid"])
+        proxy.release()
+        joining.join()
+        joined[0].wait(body["booking_uid"])
+        time.sleep(2)
+        assert joined[0].bookings() == first.bookings() == [body["booking_uid"]]
+    finally:
+        proxy.close()

@@ -164,3 +164,27 @@ def test_a_statement_that_comes_late_does_not_undo_what_came_after(start_intake,
     stored = database.query("SELECT revision, submission_data->>'allergies_details' AS told"
                             " FROM medical_questionnaire_submissions")
     assert [tuple(row.values()) for row in stored] == [(2, "Penicillin")]
+
+
+def test_a_decision_that_comes_late_does_not_undo_what_came_after(start_intake, database, proxies, staff_token):
+    """The same of staff's decisions: whoever was told 503 decides anew, and that holds."""
+    proxy = proxies[0]
+    intake = start_intake({"database.conninfo": proxy.conninfo(database.daemon_conninfo),
+                           "database.statement_timeout_ms": 300})
+    body = full()
+    intake.client().submit(body)
+    intake.wait_processed(body["booking_uid"])
+    staff, path = intake.client(staff_token), f"/v1/submissions/{body['booking_uid']}/review"
+
+    def decide(state):
+        return staff.request("PUT", path, json={"state": state, "revision": 1}, timeout=20).status_code
+
+    proxy.hold("review_set")
+    assert decide("approved") == 503
+    assert proxy.holds()
+    time.sleep(0.5)
+    assert decide("rejected") == 200
+    proxy.release()
+    time.sleep(1)
+    states = [row["state"] for row in database.query("SELECT state FROM submission_reviews ORDER BY id")]
+    assert states == ["rejected"]

@@ -34,6 +34,8 @@ class Proxy:
         self._wanted = None  # the beginning of a statement's name: the reply to the next one is withheld
         self._unanswered = set()  # of the pairs: those whose next reply is
         self._late = None  # the beginning of a statement's name: the next one waits for release()
+        self._late_reply = None  # the same of its reply
+        self._waiting = set()  # of the pairs: those whose next reply does
         self._released = threading.Event()
         self.cuts = self.lost_replies = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -57,13 +59,19 @@ class Proxy:
             self._released.clear()
             self._late = b"\0" + statement.encode()
 
+    def hold_reply(self, statement):
+        """The next such statement is carried out, and what came of it waits for release()."""
+        with self._lock:
+            self._released.clear()
+            self._late_reply = b"\0" + statement.encode()
+
     def release(self):
         self._released.set()
 
     def holds(self):
         """Whether there was such a statement."""
         with self._lock:
-            return self._late is None
+            return self._late is None and self._late_reply is None
 
     def stall(self):
         """Connections stay open and nothing passes."""
@@ -121,11 +129,16 @@ class Proxy:
             self.lost_replies += 1
             return True
 
-    def _wait_if_late(self, piece):
+    def _wait_if_late(self, piece, pair, from_client):
         with self._lock:
-            late = self._late is not None and piece.startswith(b"B") and self._late in piece[:80]
-            if late:
-                self._late = None
+            late = not from_client and pair in self._waiting
+            self._waiting -= {pair} if late else set()
+            if from_client and piece.startswith(b"B"):
+                if self._late is not None and self._late in piece[:80]:
+                    late, self._late = True, None
+                if self._late_reply is not None and self._late_reply in piece[:80]:
+                    self._late_reply = None
+                    self._waiting.add(pair)
         if late:
             self._released.wait()
 
@@ -137,7 +150,7 @@ class Proxy:
                     continue
                 if self._withholds(piece, pair, source is pair[0]):
                     break
-                self._wait_if_late(piece)
+                self._wait_if_late(piece, pair, source is pair[0])
                 if self.delay_s:
                     time.sleep(self.delay_s)
                 allowed = self._passes(len(piece))

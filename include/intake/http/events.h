@@ -17,6 +17,9 @@ struct executor;
 struct request;
 struct submission_change;
 
+/* Bytes that wait for one listener: who is further behind is told these, and asks anew. */
+enum { EVENTS_PENDING_MAX = 256 * 1024 };
+
 /* Starts the thread; `executor` outlives events_end(). The caller's (events_destroy). */
 enum status events_create(struct executor *executor, const struct config *config,
                           struct events **ret_events, struct err *err);
@@ -41,7 +44,8 @@ int64_t events_last_id(const char *header);
 
 /*
  * Makes the request's reply a stream of what changes after audit row `last_id`, beginning with
- * `backlog` (reset). Executor thread, in a handler.
+ * `backlog` (reset), whose rows behind `last_id` may come once more. With more than
+ * EVENTS_PENDING_MAX of it the stream ends there. Executor thread, in a handler.
  */
 void events_listen(struct events *events, struct request *request, int64_t last_id,
                    struct strbuf *backlog);
