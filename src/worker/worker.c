@@ -20,7 +20,8 @@
 enum {
     GATHER_MS = 50, /* from the first wake-up to the claim: a batch is cheaper than its parts */
     GENTLE_BATCH_MAX = 32,
-    STEP_BACK_MS = 100, /* between looks at whether the lanes are still pressed */
+    AGAIN_MIN_US = 100 * 1000, /* for what is due again, however quick the new ones were */
+    STEP_BACK_MS = 100,        /* between looks at whether the lanes are still pressed */
     RECONNECT_MS = 500,
     LOCK_WAIT_MS = 200,       /* for a row that another program holds */
     EXPIRED_DRAFTS_MAX = 500, /* deleted together */
@@ -182,35 +183,54 @@ static enum pace choose_pace(const struct worker_thread *thread)
     return load == LANES_BUSY ? PACE_GENTLE : PACE_NONE;
 }
 
-/* One run of each kind; `ret_more` tells that there is probably more. */
-static enum status run_once(struct worker_thread *thread, struct connection *connection,
-                            enum pace pace, bool *ret_more, struct err *err)
+/*
+ * One run for what is new, then as many for what is due again, each of which takes one, as fit into
+ * the same time, or a little more: so neither keeps the other waiting. `ret_more` tells that there
+ * is probably more.
+ */
+static enum status run_kinds(struct worker_thread *thread,
+                             const struct questionnaire_set *questionnaires,
+                             const struct processing_options *options, bool *ret_more,
+                             struct err *err)
 {
-    struct worker *worker = thread->worker;
-    struct questionnaire_offer *offer = worker->options.offer;
-    struct questionnaire_use *use = questionnaire_offer_enter(offer);
-    const struct questionnaire_set *questionnaires = questionnaire_offer_now(offer);
-    struct processing_options options = worker->options.processing;
+    struct processing_counts fresh = {0};
+    struct processing_counts again = {0};
+    const int64_t begun_us = clock_monotonic_us();
+    enum status status = processing_run(thread->connection, questionnaires, options, false,
+                                        &thread->memory, &fresh, err);
+    const int64_t took_us = clock_monotonic_us() - begun_us;
+    const int64_t end_us = begun_us + took_us + (took_us > AGAIN_MIN_US ? took_us : AGAIN_MIN_US);
+    if (status == STATUS_OK) {
+        count(thread->worker, &fresh);
+    }
+    bool goes_on = status == STATUS_OK;
+    while (goes_on) {
+        status = processing_run(thread->connection, questionnaires, options, true, &thread->memory,
+                                &again, err);
+        if (status == STATUS_OK) {
+            count(thread->worker, &again);
+        }
+        goes_on = status == STATUS_OK && again.claimed > 0 && clock_monotonic_us() < end_us;
+    }
+    *ret_more = fresh.claimed == (size_t)options->batch_max || again.claimed > 0;
+    if (status == STATUS_OK && !*ret_more) {
+        thread->caught_up_us = clock_monotonic_us();
+    }
+    return status;
+}
+
+static enum status run_once(struct worker_thread *thread, enum pace pace, bool *ret_more,
+                            struct err *err)
+{
+    struct questionnaire_offer *offer = thread->worker->options.offer;
+    struct processing_options options = thread->worker->options.processing;
     if (pace == PACE_GENTLE && options.batch_max > GENTLE_BATCH_MAX) {
         options.batch_max = GENTLE_BATCH_MAX;
     }
-    struct processing_counts fresh = {0};
-    struct processing_counts again = {0};
-    enum status status =
-        processing_run(connection, questionnaires, &options, false, &thread->memory, &fresh, err);
-    if (status == STATUS_OK) {
-        count(worker, &fresh);
-        status = processing_run(connection, questionnaires, &options, true, &thread->memory, &again,
-                                err);
-    }
-    if (status == STATUS_OK) {
-        count(worker, &again);
-    }
+    struct questionnaire_use *use = questionnaire_offer_enter(offer);
+    const enum status status =
+        run_kinds(thread, questionnaire_offer_now(offer), &options, ret_more, err);
     questionnaire_offer_leave(offer, use);
-    if (fresh.claimed < (size_t)options.batch_max && again.claimed == 0) {
-        thread->caught_up_us = clock_monotonic_us();
-    }
-    *ret_more = fresh.claimed == (size_t)options.batch_max || again.claimed > 0;
     return status;
 }
 
@@ -274,7 +294,7 @@ static void *run_thread(void *arg)
         bool more = false;
         enum status status = connection_ensure(connection, &err);
         if (status == STATUS_OK) {
-            status = run_once(thread, connection, pace, &more, &err);
+            status = run_once(thread, pace, &more, &err);
         }
         if (status == STATUS_OK) {
             status = delete_expired_drafts(thread, connection, &err);

@@ -210,6 +210,34 @@ def test_many_that_another_instance_left_are_processed_without_rests(start_intak
     start_intake(FAST).wait_processed(*(body["booking_uid"] for body in bodies))
 
 
+def test_what_is_due_again_is_not_kept_waiting_by_what_is_new(start_intake, database):
+    """Each kind gets as much time as the other, however much there is of it."""
+    left = start_intake({"worker.enabled": "false"})
+    client = left.client()
+    bodies = [full() for _ in range(120)]
+    for body in bodies:
+        assert client.submit(body).status_code == 201
+    left.stop()
+    again = [body["booking_uid"] for body in bodies[::2]]
+    with database.connect("postgres") as admin:
+        admin.execute("UPDATE medical_questionnaire_submissions SET attempts = 1, next_attempt_at = now()"
+                      " WHERE booking_uid = ANY (%s)", (again,))
+        admin.execute("""
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_sleep(0.02);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER slow BEFORE UPDATE ON medical_questionnaire_submissions
+                FOR EACH ROW WHEN (OLD.attempts = 0) EXECUTE FUNCTION slow()""")
+    start_intake({**FAST, "worker.count": 1, "worker.batch_max": 20}).wait_processed(
+        *(body["booking_uid"] for body in bodies))
+    in_time = database.value("SELECT count(*) FROM medical_questionnaire_submissions WHERE booking_uid = ANY (%s)"
+                             " AND processed_at < (SELECT max(processed_at) FROM medical_questionnaire_submissions"
+                             "                     WHERE attempts = 1)", (again,))
+    assert in_time >= 30
+
+
 def test_a_row_that_ends_the_process_each_time_runs_out_of_attempts(start_intake):
     """It was claimed as often as allowed and never came back: it is not claimed for ever."""
     intake = start_intake(FAST)
