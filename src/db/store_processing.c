@@ -12,10 +12,11 @@
 /*
  * The two differ in the partial index that they read: never claimed, and claimed before. What was
  * processed since an old snapshot began cannot be cleaned out of an index; $3 is behind most of it.
+ * The oldest is taken with others only when both were claimed less often than $4.
  */
 #define CLAIM_SQL(attempts_condition)                                                              \
-    "WITH due AS ("                                                                                \
-    "    SELECT id, next_attempt_at"                                                               \
+    "WITH due AS MATERIALIZED ("                                                                   \
+    "    SELECT id, next_attempt_at, attempts"                                                     \
     "    FROM medical_questionnaire_submissions"                                                   \
     "    WHERE status = 'submitted' AND " attempts_condition                                       \
     "      AND next_attempt_at <= now() AND deleted IS NOT TRUE"                                   \
@@ -23,12 +24,19 @@
     "    ORDER BY next_attempt_at, id"                                                             \
     "    LIMIT $1::bigint"                                                                         \
     "    FOR UPDATE SKIP LOCKED"                                                                   \
+    "),\n"                                                                                         \
+    "oldest AS ("                                                                                  \
+    "    SELECT id, attempts"                                                                      \
+    "    FROM due"                                                                                 \
+    "    ORDER BY next_attempt_at, id"                                                             \
+    "    LIMIT 1"                                                                                  \
     ")\n"                                                                                          \
     "UPDATE medical_questionnaire_submissions AS s "                                               \
     "SET attempts = s.attempts + 1,"                                                               \
     "    next_attempt_at = now() + $2::bigint * interval '1 millisecond' "                         \
-    "FROM due "                                                                                    \
-    "WHERE s.id = due.id "                                                                         \
+    "FROM due, oldest "                                                                            \
+    "WHERE s.id = due.id"                                                                          \
+    "  AND (due.id = oldest.id OR greatest(due.attempts, oldest.attempts) < $4::int) "             \
     "RETURNING s.id, s.booking_uid, s.revision, s.attempts, s.patient_profile_id,"                 \
     "          s.questionnaire_id, s.questionnaire_version, s.submission_data, s.contradictions,"  \
     "          (extract(epoch FROM due.next_attempt_at) * 1000000)::bigint"
@@ -147,18 +155,21 @@ static const struct statement state_statements[] = {
 const struct statement_list processing_state_statements = {state_statements,
                                                            ARRAY_LENGTH(state_statements)};
 
-enum status processing_claim(struct connection *connection, bool again, long limit, long lease_ms,
-                             int64_t due_from_us, PGresult **ret_result, struct err *err)
+enum status processing_claim(struct connection *connection, const struct claim *claim,
+                             PGresult **ret_result, struct err *err)
 {
-    char limit_text[24];
-    char lease_text[24];
-    char from_text[24];
-    snprintf(from_text, sizeof from_text, "%" PRId64, due_from_us);
-    snprintf(limit_text, sizeof limit_text, "%ld", limit);
-    snprintf(lease_text, sizeof lease_text, "%ld", lease_ms);
-    const char *const values[] = {limit_text, lease_text, from_text};
+    char limit[24];
+    char lease[24];
+    char due_from[24];
+    char alone_from[24];
+    snprintf(limit, sizeof limit, "%ld", claim->limit);
+    snprintf(lease, sizeof lease, "%ld", claim->lease_ms);
+    snprintf(due_from, sizeof due_from, "%" PRId64, claim->due_from_us);
+    snprintf(alone_from, sizeof alone_from, "%d", claim->alone_from);
+    const char *const values[] = {limit, lease, due_from, alone_from};
     const struct parameters parameters = {.values = values, .count = ARRAY_LENGTH(values)};
-    return connection_execute(connection, again ? "processing_claim_again" : "processing_claim",
+    return connection_execute(connection,
+                              claim->again ? "processing_claim_again" : "processing_claim",
                               &parameters, true, 0, ret_result, err);
 }
 

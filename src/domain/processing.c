@@ -382,9 +382,9 @@ static enum status write_batch(struct connection *connection, struct batch *batc
 }
 
 /*
- * The database refused to write the batch. Several are put off and come back one by one; one alone
- * is at fault itself, and is tried again later until its attempts are used up. But where another
- * program holds the patient's row, it may take as long as that does.
+ * The database refused to write the batch. Several are put off and come back a few at a time,
+ * then one by one; one alone is at fault itself, and is tried again later until its attempts are
+ * used up. But where another program holds the patient's row, it may take as long as that does.
  */
 static void put_off(struct batch *batch, const struct err *err)
 {

@@ -13,6 +13,7 @@ enum {
     LOOK_SHARE = 20,
     LOOK_MAX_US = 15 * 1000 * 1000,
     LATE_COMMIT_US = 200 * 1000,
+    AGAIN_BATCH_MAX = 16,
 };
 
 void processing_memory_finish(struct processing_memory *memory)
@@ -48,6 +49,18 @@ enum status processing_pay(struct connection *connection, struct processing_memo
     return status;
 }
 
+/* How many may be claimed again together, and from how many claims before on one is taken alone. */
+static void limit_claim(const struct processing_options *options, struct claim *claim)
+{
+    if (!claim->again) {
+        claim->limit = options->batch_max;
+        claim->alone_from = 1;
+    } else {
+        claim->limit = options->batch_max < AGAIN_BATCH_MAX ? options->batch_max : AGAIN_BATCH_MAX;
+        claim->alone_from = options->attempts_max > 2 ? 2 : 1; /* the last attempt never shared */
+    }
+}
+
 enum status processing_look(struct connection *connection, const struct processing_options *options,
                             bool again, struct processing_memory *memory, PGresult **ret_claim,
                             struct err *err)
@@ -63,9 +76,13 @@ enum status processing_look(struct connection *connection, const struct processi
         memory->again_due_from_us = 0;
     }
     memory->looked_at_everything = everything;
-    const enum status status =
-        processing_claim(connection, again, again ? 1 : options->batch_max, options->lease_ms,
-                         everything ? 0 : due_from_us, ret_claim, err);
+    struct claim claim = {
+        .again = again,
+        .lease_ms = options->lease_ms,
+        .due_from_us = everything ? 0 : due_from_us,
+    };
+    limit_claim(options, &claim);
+    const enum status status = processing_claim(connection, &claim, ret_claim, err);
     const int64_t end_us = clock_monotonic_us();
     const int64_t took_us = end_us - begun_us;
     if (status == STATUS_OK && everything && took_us > LOOK_QUICK_US) {
@@ -85,6 +102,9 @@ void processing_remember_due(struct processing_memory *memory, bool again,
     }
     for (size_t i = 0; i < count; i++) {
         const int64_t from_us = items[i].claimed.due_at_us - LATE_COMMIT_US;
-        *due_from_us = from_us > *due_from_us ? from_us : *due_from_us;
+        /* Of what is due again some may be left between them; what is new is taken in its order. */
+        if (again ? *due_from_us == 0 || from_us < *due_from_us : from_us > *due_from_us) {
+            *due_from_us = from_us;
+        }
     }
 }

@@ -184,7 +184,7 @@ static enum pace choose_pace(const struct worker_thread *thread)
 }
 
 /*
- * One run for what is new, then as many for what is due again, each of which takes one, as fit into
+ * One run for what is new, then as many for what is due again, each of which takes few, as fit into
  * the same time, or a little more: so neither keeps the other waiting. `ret_more` tells that there
  * is probably more.
  */

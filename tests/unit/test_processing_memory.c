@@ -1,6 +1,7 @@
 /* From where a worker's thread looks for what is due, whatever the database's clock does. */
 #include "cmocka_all.h"
 
+#include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
 #include "intake/db/store_processing.h"
 #include "processing_memory.h"
@@ -12,31 +13,26 @@ static const int64_t hour_us = INT64_C(3600) * 1000 * 1000;
 static struct {
     int64_t clock_us;
     int64_t full_look_us;
-    int64_t asked_from_us; /* by the last look */
+    struct claim asked; /* by the last look */
 } world;
 
 int64_t __wrap_clock_monotonic_us(void);
-enum status __wrap_processing_claim(struct connection *connection, bool again, long limit,
-                                    long lease_ms, int64_t due_from_us, PGresult **ret_result,
-                                    struct err *err);
+enum status __wrap_processing_claim(struct connection *connection, const struct claim *claim,
+                                    PGresult **ret_result, struct err *err);
 
 int64_t __wrap_clock_monotonic_us(void)
 {
     return world.clock_us;
 }
 
-enum status __wrap_processing_claim(struct connection *connection, bool again, long limit,
-                                    long lease_ms, int64_t due_from_us, PGresult **ret_result,
-                                    struct err *err)
+enum status __wrap_processing_claim(struct connection *connection, const struct claim *claim,
+                                    PGresult **ret_result, struct err *err)
 {
     (void)connection;
-    (void)again;
-    (void)limit;
-    (void)lease_ms;
     (void)ret_result;
     (void)err;
-    world.asked_from_us = due_from_us;
-    world.clock_us += due_from_us == 0 ? world.full_look_us : 0;
+    world.asked = *claim;
+    world.clock_us += claim->due_from_us == 0 ? world.full_look_us : 0;
     return STATUS_OK;
 }
 
@@ -56,7 +52,7 @@ static int64_t look(struct processing_memory *memory, int64_t due_us)
     assert_int_equal(processing_look(NULL, &options, false, memory, &claim, NULL), STATUS_OK);
     const struct processing_item found = {.claimed = {.due_at_us = due_us}};
     processing_remember_due(memory, false, &found, due_us != 0 ? 1 : 0);
-    return world.asked_from_us;
+    return world.asked.due_from_us;
 }
 
 static void test_a_slow_look_at_everything_is_not_repeated_at_once(void **state)
@@ -100,6 +96,47 @@ static void test_a_look_at_everything_that_finds_nothing_forgets_nothing(void **
     assert_in_range(look(&memory, 0), 5 * hour_us - second_us, 5 * hour_us);
 }
 
+/* A look for what is due again, with so many attempts allowed; it finds some, due then. */
+static struct claim look_again(struct processing_memory *memory, long attempts_max,
+                               const int64_t *due_us, size_t count)
+{
+    const struct processing_options options = {.batch_max = 256, .attempts_max = attempts_max};
+    PGresult *claim = NULL;
+    assert_int_equal(processing_look(NULL, &options, true, memory, &claim, NULL), STATUS_OK);
+    struct processing_item found[4] = {0};
+    for (size_t i = 0; i < count; i++) {
+        found[i].claimed.due_at_us = due_us[i];
+    }
+    processing_remember_due(memory, true, found, count);
+    return world.asked;
+}
+
+static void
+test_of_what_is_due_again_few_are_taken_together_and_none_for_the_last_time(void **state)
+{
+    (void)state;
+    struct processing_memory memory = {0};
+    world.full_look_us = 0;
+    struct claim asked = look_again(&memory, 5, NULL, 0);
+    assert_true(asked.again);
+    assert_in_range(asked.limit, 2, 32);
+    assert_int_equal(asked.alone_from, 2);
+    asked = look_again(&memory, 2, NULL, 0);
+    assert_int_equal(asked.alone_from, 1);
+    asked = look_again(&memory, 1, NULL, 0);
+    assert_int_equal(asked.alone_from, 1);
+}
+
+static void test_what_was_left_between_those_that_are_due_again_is_looked_for(void **state)
+{
+    (void)state;
+    struct processing_memory memory = {0};
+    const int64_t due_us[] = {hour_us + second_us, hour_us, 2 * hour_us};
+    (void)look_again(&memory, 5, due_us, ARRAY_LENGTH(due_us));
+    const struct claim asked = look_again(&memory, 5, NULL, 0);
+    assert_in_range(asked.due_from_us, hour_us - second_us, hour_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +145,10 @@ int main(void)
         cmocka_unit_test_setup(test_what_is_due_earlier_since_the_clock_was_set_back_is_looked_for,
                                set_up),
         cmocka_unit_test_setup(test_a_look_at_everything_that_finds_nothing_forgets_nothing,
+                               set_up),
+        cmocka_unit_test_setup(
+            test_of_what_is_due_again_few_are_taken_together_and_none_for_the_last_time, set_up),
+        cmocka_unit_test_setup(test_what_was_left_between_those_that_are_due_again_is_looked_for,
                                set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,13 +28,21 @@ struct claimed_submission {
     int64_t due_at_us;          /* microseconds since 1970 */
 };
 
+/* What is to be claimed. */
+struct claim {
+    bool again; /* those that were claimed before, else those that never were */
+    long limit;
+    int alone_from;      /* claims: who has so many before this one is taken alone */
+    long lease_ms;       /* until it may be claimed again */
+    int64_t due_from_us; /* microseconds since 1970: what was due before is not looked at */
+};
+
 /*
- * Claims up to `limit` due submissions, oldest first: counts the attempt and sets the lease, in a
- * transaction of its own. `again` chooses those that were claimed before; what was due before
- * `due_from_us` (microseconds since 1970) is not looked at. PQclear `ret_result`.
+ * Claims due submissions, oldest first: counts the attempt and sets the lease, in a transaction of
+ * its own. PQclear `ret_result`.
  */
-enum status processing_claim(struct connection *connection, bool again, long limit, long lease_ms,
-                             int64_t due_from_us, PGresult **ret_result, struct err *err);
+enum status processing_claim(struct connection *connection, const struct claim *claim,
+                             PGresult **ret_result, struct err *err);
 void processing_claimed(const PGresult *result, int row, struct claimed_submission *ret_claimed);
 
 /* Begins the second transaction and ends it; processing_rollback never fails. */
