@@ -5,15 +5,20 @@
 #include <stdlib.h>
 
 #include "intake/core/clock.h"
+#include "intake/core/condition.h"
 #include "intake/db/transaction.h"
 
-enum { TOGETHER_MAX = 32 }; /* jobs that share a transaction */
+enum {
+    TOGETHER_MAX = 32, /* jobs that share a transaction */
+    UNHEARD_MS = 100,  /* between attempts to end a session that was not heard */
+};
 
 struct executor {
     struct executor_options options;
     struct executor_thread *threads; /* options.count of them; the creator's */
     pthread_mutex_t mutex;           /* guards everything below */
     pthread_cond_t wake;
+    pthread_cond_t pause;
     struct executor_job *first;
     struct executor_job **end;
     size_t depth;
@@ -40,13 +45,16 @@ static struct executor_job *take_first(struct executor *executor)
     return job;
 }
 
-/* The next job, or those next that may share a transaction; 0 when the executor stops. */
-static size_t take_jobs(struct executor *executor, struct executor_job *jobs[static TOGETHER_MAX],
-                        bool *ret_stopping)
+/*
+ * The next job, or those next that may share a transaction; 0 when the executor stops, or for a
+ * thread that has something to do meanwhile.
+ */
+static size_t take_jobs(struct executor *executor, bool waits,
+                        struct executor_job *jobs[static TOGETHER_MAX], bool *ret_stopping)
 {
     size_t count = 0;
     pthread_mutex_lock(&executor->mutex);
-    while (executor->first == NULL && !executor->stopping) {
+    while (waits && executor->first == NULL && !executor->stopping) {
         pthread_cond_wait(&executor->wake, &executor->mutex);
     }
     if (executor->first != NULL) {
@@ -123,13 +131,16 @@ static void run_together(struct executor_job *const *jobs, size_t count,
 }
 
 /*
- * Tries once to end a session that was not heard: what it was sent shall not be carried out after
- * what another thread does for the same person meanwhile.
+ * Ends a session that was not heard, as soon as the database can be reached: what it was sent shall
+ * not be carried out after what another thread does for the same person later.
  */
-static void end_unheard(struct connection *connection)
+static void end_unheard(struct executor *executor, struct connection *connection)
 {
-    if (connection_is_unheard(connection)) {
-        (void)connection_ensure(connection, NULL);
+    if (connection_ensure(connection, NULL) != STATUS_OK) {
+        pthread_mutex_lock(&executor->mutex);
+        condition_wait_ms(&executor->pause, &executor->mutex, UNHEARD_MS, NULL,
+                          &executor->stopping);
+        pthread_mutex_unlock(&executor->mutex);
     }
 }
 
@@ -138,15 +149,17 @@ static void *run_thread(void *arg)
     const struct executor_thread *thread = arg;
     struct executor *executor = thread->executor;
     struct executor_job *jobs[TOGETHER_MAX];
-    bool stopping;
-    for (size_t count = take_jobs(executor, jobs, &stopping); count > 0;
-         count = take_jobs(executor, jobs, &stopping)) {
-        if (count == 1) {
+    bool stopping = false;
+    for (size_t count = 1; count > 0 || !stopping;) {
+        const bool unheard = connection_is_unheard(thread->connection);
+        count = take_jobs(executor, !unheard, jobs, &stopping);
+        if (count == 0 && !stopping) {
+            end_unheard(executor, thread->connection);
+        } else if (count == 1) {
             run_alone(jobs[0], thread->connection, stopping);
-        } else {
+        } else if (count > 1) {
             run_together(jobs, count, thread->connection);
         }
-        end_unheard(thread->connection);
     }
     return NULL;
 }
@@ -171,6 +184,7 @@ enum status executor_create(const struct executor_options *options, struct execu
     executor->end = &executor->first;
     pthread_mutex_init(&executor->mutex, NULL);
     pthread_cond_init(&executor->wake, NULL);
+    condition_init(&executor->pause);
     executor->threads = calloc((size_t)options->count, sizeof *executor->threads);
     bool started = executor->threads != NULL;
     for (long i = 0; i < options->count && started; i++) {
@@ -192,6 +206,7 @@ void executor_destroy(struct executor *executor)
     pthread_mutex_lock(&executor->mutex);
     executor->stopping = true;
     pthread_cond_broadcast(&executor->wake);
+    pthread_cond_broadcast(&executor->pause);
     pthread_mutex_unlock(&executor->mutex);
     for (long i = 0; i < executor->options.count && executor->threads != NULL; i++) {
         if (executor->threads[i].started) {
@@ -199,6 +214,7 @@ void executor_destroy(struct executor *executor)
         }
         connection_destroy(executor->threads[i].connection);
     }
+    pthread_cond_destroy(&executor->pause);
     pthread_cond_destroy(&executor->wake);
     pthread_mutex_destroy(&executor->mutex);
     free(executor->threads);

@@ -431,9 +431,9 @@ enum status processing_run(struct connection *connection,
     }
     processing_remember_due(memory, again, batch.items, batch.count);
     status = write_batch(connection, &batch, ret_counts, err);
-    /* Its first attempt is not taken back: it would come again among neighbours. */
+    /* Its first attempts are not taken back: it would come again among neighbours. */
     const bool was_held = status != STATUS_OK && batch.row_held && batch.count == 1 &&
-                          batch.items[0].claimed.attempts > 1;
+                          batch.items[0].claimed.attempts > processing_alone_from(options);
     if (status == STATUS_INVALID || status == STATUS_INTERNAL || status == STATUS_RETRY) {
         put_off(&batch, err);
         status = write_batch(connection, &batch, ret_counts, err);

@@ -49,16 +49,15 @@ enum status processing_pay(struct connection *connection, struct processing_memo
     return status;
 }
 
-/* How many may be claimed again together, and from how many claims before on one is taken alone. */
-static void limit_claim(const struct processing_options *options, struct claim *claim)
+int processing_alone_from(const struct processing_options *options)
 {
-    if (!claim->again) {
-        claim->limit = options->batch_max;
-        claim->alone_from = 1;
-    } else {
-        claim->limit = options->batch_max < AGAIN_BATCH_MAX ? options->batch_max : AGAIN_BATCH_MAX;
-        claim->alone_from = options->attempts_max > 2 ? 2 : 1; /* the last attempt never shared */
-    }
+    return options->attempts_max > 3 ? 2 : 1;
+}
+
+/* How many may be claimed together. */
+static long claim_limit(const struct processing_options *options, bool again)
+{
+    return again && options->batch_max > AGAIN_BATCH_MAX ? AGAIN_BATCH_MAX : options->batch_max;
 }
 
 enum status processing_look(struct connection *connection, const struct processing_options *options,
@@ -76,12 +75,13 @@ enum status processing_look(struct connection *connection, const struct processi
         memory->again_due_from_us = 0;
     }
     memory->looked_at_everything = everything;
-    struct claim claim = {
+    const struct claim claim = {
         .again = again,
+        .limit = claim_limit(options, again),
+        .alone_from = processing_alone_from(options),
         .lease_ms = options->lease_ms,
         .due_from_us = everything ? 0 : due_from_us,
     };
-    limit_claim(options, &claim);
     const enum status status = processing_claim(connection, &claim, ret_claim, err);
     const int64_t end_us = clock_monotonic_us();
     const int64_t took_us = end_us - begun_us;

@@ -12,6 +12,12 @@ enum status processing_pay(struct connection *connection, struct processing_memo
                            struct err *err);
 
 /*
+ * From how many claims before on a submission is taken alone: two attempts of its own are left to
+ * it then at the least, with a back-off between them, whatever its neighbours did to the others.
+ */
+int processing_alone_from(const struct processing_options *options);
+
+/*
  * Claims, and decides when to look at everything again. A NULL `ret_claim` (else PQclear it) tells
  * that it was not the time to look.
  */

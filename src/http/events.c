@@ -30,12 +30,17 @@ struct listener {
     struct events *events;
     struct request *request;
     struct strbuf pending;
-    int64_t begun_id; /* the audit's newest row when it asked for what is behind that */
+    int64_t heard; /* how much had been told when it asked for what is behind that */
     enum { JOINS, CATCHES_UP, IS_UP_TO_DATE } stage;
     int64_t begun_us;
     int64_t told_us; /* when it last got something */
     bool wanted;     /* its connection waits for what comes */
     struct listener *previous, *next;
+};
+
+struct told_row {
+    int64_t id;
+    int64_t number; /* so many were told with it */
 };
 
 struct events {
@@ -54,8 +59,9 @@ struct events {
     int64_t floor;
     int64_t marks[LATE_LOOKS]; /* the newest id at each of the last looks */
     int64_t newest;
-    int64_t known[KNOWN_MAX];
+    struct told_row known[KNOWN_MAX];
     size_t known_count;
+    int64_t told; /* rows, ever */
     pthread_t thread;
 };
 
@@ -166,14 +172,14 @@ static void want_event(struct request *request)
 /* --- what has changed --------------------------------------------------------------------------
  */
 
-static bool is_known(const struct events *events, int64_t id)
+static const struct told_row *find_told(const struct events *events, int64_t id)
 {
     for (size_t i = 0; i < events->known_count; i++) {
-        if (events->known[i] == id) {
-            return true;
+        if (events->known[i].id == id) {
+            return &events->known[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Nothing up to that row is waited for any more. Mutex held. */
@@ -182,40 +188,39 @@ static void raise_floor(struct events *events, int64_t id)
     events->floor = id > events->floor ? id : events->floor;
     size_t kept = 0;
     for (size_t i = 0; i < events->known_count; i++) {
-        if (events->known[i] > events->floor) {
+        if (events->known[i].id > events->floor) {
             events->known[kept++] = events->known[i];
         }
     }
     events->known_count = kept;
 }
 
-/* Mutex held. */
-static void note_row(struct events *events, int64_t id)
+/* The number of the row that is told just now. Mutex held. */
+static int64_t note_row(struct events *events, int64_t id)
 {
     if (events->known_count == KNOWN_MAX) { /* a flood: late rows of its older half are lost */
-        raise_floor(events, events->known[KNOWN_MAX / 2]);
+        raise_floor(events, events->known[KNOWN_MAX / 2].id);
     }
-    events->known[events->known_count++] = id;
+    events->told++;
+    events->known[events->known_count++] = (struct told_row){id, events->told};
     events->newest = id > events->newest ? id : events->newest;
-}
-
-/* Others may have been told of a row after this one asked what there is, and before it joined. */
-static bool is_to_hear(const struct listener *listener, int64_t id, bool told)
-{
-    return listener->stage == IS_UP_TO_DATE
-               ? !told
-               : listener->stage == CATCHES_UP && (!told || id > listener->begun_id);
+    return events->told;
 }
 
 /* Mutex held. */
 static void tell(struct events *events, const struct submission_change *change)
 {
-    const bool told = change->id <= events->floor || is_known(events, change->id);
-    if (!told) {
-        note_row(events, change->id);
+    const struct told_row *told = find_told(events, change->id);
+    if (told == NULL && change->id <= events->floor) {
+        return;
     }
+    const bool is_new = told == NULL;
+    const int64_t number = is_new ? note_row(events, change->id) : told->number;
     for (struct listener *listener = events->first; listener != NULL; listener = listener->next) {
-        if (is_to_hear(listener, change->id, told) && listener->pending.len <= EVENTS_PENDING_MAX) {
+        /* Others may have heard of it after this one asked what there is, and before it joined. */
+        const bool hears = listener->stage == CATCHES_UP ? number > listener->heard
+                                                         : is_new && listener->stage != JOINS;
+        if (hears && listener->pending.len <= EVENTS_PENDING_MAX) {
             events_print(change, &listener->pending);
         }
     }
@@ -367,7 +372,15 @@ void events_destroy(struct events *events)
     free(events);
 }
 
-void events_listen(struct events *events, struct request *request, int64_t last_id,
+int64_t events_told(struct events *events)
+{
+    pthread_mutex_lock(&events->mutex);
+    const int64_t told = events->told;
+    pthread_mutex_unlock(&events->mutex);
+    return told;
+}
+
+void events_listen(struct events *events, struct request *request, int64_t heard, int64_t last_id,
                    struct strbuf *backlog)
 {
     struct listener *listener = calloc(1, sizeof *listener);
@@ -378,7 +391,7 @@ void events_listen(struct events *events, struct request *request, int64_t last_
     }
     listener->events = events;
     listener->request = request;
-    listener->begun_id = last_id;
+    listener->heard = heard;
     listener->begun_us = clock_monotonic_us();
     listener->told_us = listener->begun_us;
     listener->pending = *backlog;

@@ -32,6 +32,8 @@ enum handled handle_events(struct request *request, struct connection *connectio
 {
     struct err err = {0};
     const struct audit_actor actor = request_actor(request);
+    struct events *events = request->services->events;
+    const int64_t heard = events_told(events);
     int64_t newest_id = 0;
     const int64_t seen_id = events_last_id(request_header(request, "Last-Event-ID"));
     AUTO(strbuf_finish) struct strbuf backlog = {0};
@@ -44,6 +46,6 @@ enum handled handle_events(struct request *request, struct connection *connectio
         reply_failure(request, &err);
         return HANDLED_NOW;
     }
-    events_listen(request->services->events, request, newest_id, &backlog);
+    events_listen(events, request, heard, newest_id, &backlog);
     return HANDLED_NOW;
 }

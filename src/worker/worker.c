@@ -20,7 +20,7 @@
 enum {
     GATHER_MS = 50, /* from the first wake-up to the claim: a batch is cheaper than its parts */
     GENTLE_BATCH_MAX = 32,
-    AGAIN_MIN_US = 100 * 1000, /* for what is due again, however quick the new ones were */
+    AGAIN_MIN_US = 100 * 1000, /* at full pace, however quick the new ones were */
     STEP_BACK_MS = 100,        /* between looks at whether the lanes are still pressed */
     RECONNECT_MS = 500,
     LOCK_WAIT_MS = 200,       /* for a row that another program holds */
@@ -183,15 +183,31 @@ static enum pace choose_pace(const struct worker_thread *thread)
     return load == LANES_BUSY ? PACE_GENTLE : PACE_NONE;
 }
 
+/* What the first thread alone does, no helper does for it. */
+static void show_alive(struct worker_thread *thread)
+{
+    if (!thread->helps) {
+        atomic_store(&thread->worker->alive_at_us, clock_monotonic_us());
+    }
+}
+
+static bool is_stopping(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    const bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->mutex);
+    return stopping;
+}
+
 /*
  * One run for what is new, then as many for what is due again, each of which takes few, as fit into
- * the same time, or a little more: so neither keeps the other waiting. `ret_more` tells that there
+ * the same time, or `again_min_us`: so neither keeps the other waiting. `ret_more` tells that there
  * is probably more.
  */
 static enum status run_kinds(struct worker_thread *thread,
                              const struct questionnaire_set *questionnaires,
-                             const struct processing_options *options, bool *ret_more,
-                             struct err *err)
+                             const struct processing_options *options, int64_t again_min_us,
+                             bool *ret_more, struct err *err)
 {
     struct processing_counts fresh = {0};
     struct processing_counts again = {0};
@@ -199,18 +215,20 @@ static enum status run_kinds(struct worker_thread *thread,
     enum status status = processing_run(thread->connection, questionnaires, options, false,
                                         &thread->memory, &fresh, err);
     const int64_t took_us = clock_monotonic_us() - begun_us;
-    const int64_t end_us = begun_us + took_us + (took_us > AGAIN_MIN_US ? took_us : AGAIN_MIN_US);
+    const int64_t end_us = begun_us + took_us + (took_us > again_min_us ? took_us : again_min_us);
     if (status == STATUS_OK) {
         count(thread->worker, &fresh);
     }
     bool goes_on = status == STATUS_OK;
     while (goes_on) {
+        show_alive(thread);
         status = processing_run(thread->connection, questionnaires, options, true, &thread->memory,
                                 &again, err);
         if (status == STATUS_OK) {
             count(thread->worker, &again);
         }
-        goes_on = status == STATUS_OK && again.claimed > 0 && clock_monotonic_us() < end_us;
+        goes_on = status == STATUS_OK && again.claimed > 0 && clock_monotonic_us() < end_us &&
+                  !is_stopping(thread->worker);
     }
     *ret_more = fresh.claimed == (size_t)options->batch_max || again.claimed > 0;
     if (status == STATUS_OK && !*ret_more) {
@@ -228,8 +246,8 @@ static enum status run_once(struct worker_thread *thread, enum pace pace, bool *
         options.batch_max = GENTLE_BATCH_MAX;
     }
     struct questionnaire_use *use = questionnaire_offer_enter(offer);
-    const enum status status =
-        run_kinds(thread, questionnaire_offer_now(offer), &options, ret_more, err);
+    const enum status status = run_kinds(thread, questionnaire_offer_now(offer), &options,
+                                         pace == PACE_FULL ? AGAIN_MIN_US : 0, ret_more, err);
     questionnaire_offer_leave(offer, use);
     return status;
 }
@@ -282,9 +300,7 @@ static void *run_thread(void *arg)
     bool goes_on = !thread->helps || wait_for_work(thread, false);
     while (goes_on) {
         const int64_t begun_us = clock_monotonic_us();
-        if (!thread->helps) { /* what it alone does, no helper does for it */
-            atomic_store(&worker->alive_at_us, begun_us);
-        }
+        show_alive(thread);
         const enum pace pace = choose_pace(thread);
         if (pace == PACE_NONE) {
             goes_on = pause_for(worker, STEP_BACK_MS);

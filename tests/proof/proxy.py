@@ -69,7 +69,7 @@ class Proxy:
         self._released.set()
 
     def holds(self):
-        """Whether there was such a statement."""
+        """Whether there was such a statement, or reply."""
         with self._lock:
             return self._late is None and self._late_reply is None
 
@@ -132,12 +132,13 @@ class Proxy:
     def _wait_if_late(self, piece, pair, from_client):
         with self._lock:
             late = not from_client and pair in self._waiting
-            self._waiting -= {pair} if late else set()
+            if late:
+                self._waiting.remove(pair)
+                self._late_reply = None
             if from_client and piece.startswith(b"B"):
                 if self._late is not None and self._late in piece[:80]:
                     late, self._late = True, None
                 if self._late_reply is not None and self._late_reply in piece[:80]:
-                    self._late_reply = None
                     self._waiting.add(pair)
         if late:
             self._released.wait()

@@ -121,9 +121,11 @@ test_of_what_is_due_again_few_are_taken_together_and_none_for_the_last_time(void
     assert_true(asked.again);
     assert_in_range(asked.limit, 2, 32);
     assert_int_equal(asked.alone_from, 2);
-    asked = look_again(&memory, 2, NULL, 0);
+    asked = look_again(&memory, 4, NULL, 0);
+    assert_int_equal(asked.alone_from, 2);
+    asked = look_again(&memory, 3, NULL, 0);
     assert_int_equal(asked.alone_from, 1);
-    asked = look_again(&memory, 1, NULL, 0);
+    asked = look_again(&memory, 2, NULL, 0);
     assert_int_equal(asked.alone_from, 1);
 }
 

@@ -56,12 +56,12 @@ struct processing_memory {
 void processing_memory_finish(struct processing_memory *memory);
 
 /*
- * Claims a batch and processes it, in two transactions. Submissions that were claimed once before
- * (`again`) are taken a few at a time, and from then on, or where it is the last attempt, alone: so
- * that one which ends the program cannot use up its neighbours' attempts. On failure the claimed
- * ones come up again when their lease is over, and so does one whose patient's row another program
- * holds. Where the disk was full, or the row was held, the attempts are noted in `memory`, and
- * nothing is claimed any more until they were taken back. Worker thread.
+ * Claims a batch and processes it, in two transactions. Submissions that were claimed before
+ * (`again`) are taken alone, or, once and where more than three attempts are allowed, a few at a
+ * time: so that one which ends the program cannot use up its neighbours' attempts. On failure the
+ * claimed ones come up again when their lease is over, and so does one whose patient's row another
+ * program holds. Where the disk was full, or the row was held, the attempts are noted in `memory`,
+ * and nothing is claimed any more until they were taken back. Worker thread.
  */
 enum status processing_run(struct connection *connection,
                            const struct questionnaire_set *questionnaires,

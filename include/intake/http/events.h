@@ -42,12 +42,16 @@ void events_print(const struct submission_change *change, struct strbuf *out);
  */
 int64_t events_last_id(const char *header);
 
+/* How many changes were told so far. Any thread. */
+int64_t events_told(struct events *events);
+
 /*
- * Makes the request's reply a stream of what changes after audit row `last_id`, beginning with
- * `backlog` (reset), whose rows behind `last_id` may come once more. With more than
- * EVENTS_PENDING_MAX of it the stream ends there. Executor thread, in a handler.
+ * Makes the request's reply a stream of what changes, beginning with `backlog` (reset). `heard` is
+ * events_told() before, and `last_id` the audit's newest row at the time of, the look from which on
+ * it shall hear everything; a change that came just then may be told twice. With more than
+ * EVENTS_PENDING_MAX in the backlog the stream ends behind it. Executor thread, in a handler.
  */
-void events_listen(struct events *events, struct request *request, int64_t last_id,
+void events_listen(struct events *events, struct request *request, int64_t heard, int64_t last_id,
                    struct strbuf *backlog);
 
 #endif
