@@ -1,6 +1,7 @@
 """Measures the running program beside pgbench, round after round, and prints medians and ratios."""
 
 import contextlib
+import glob
 import os
 import re
 import resource
@@ -86,6 +87,16 @@ def pgbench(dsn, clients, seconds, script="upserts.pgbench", *arguments):
                           capture_output=True, text=True).stdout
     return (float(re.search(r"^tps = ([\d.]+)", done, re.MULTILINE).group(1)),
             float(re.search(r"latency average = ([\d.]+)", done).group(1)))
+
+
+def pgbench_paced(dsn, rate, seconds, clients=16):
+    """p99 in milliseconds of pgbench's transactions at that rate, each from the time at which it was due."""
+    with tempfile.TemporaryDirectory(prefix="intake-pgbench-") as directory:
+        prefix = os.path.join(directory, "log")
+        pgbench(dsn, clients, seconds, "upserts.pgbench", "-R", str(rate), "-l", f"--log-prefix={prefix}")
+        with open(glob.glob(prefix + ".*")[0], encoding="ascii") as file:
+            latencies = [int(line.split()[2]) / 1000 for line in file]
+    return statistics.quantiles(latencies, n=100)[98]
 
 
 def paced(port, rate, seconds, key, connections=64):
