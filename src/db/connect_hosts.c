@@ -125,6 +125,11 @@ void connect_hosts_shun(struct connect_hosts *hosts)
     }
 }
 
+size_t connect_hosts_latest(const struct connect_hosts *hosts)
+{
+    return hosts != NULL ? hosts->latest : 0;
+}
+
 /* The host's own parameters come last: they count. */
 static PGconn *ask(const struct race *race, size_t index)
 {

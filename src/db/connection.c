@@ -79,6 +79,19 @@ bool connection_is_open(const struct connection *connection)
     return connection->pg != NULL;
 }
 
+size_t connection_host(const struct connection *connection)
+{
+    return connect_hosts_latest(connection->hosts);
+}
+
+void connection_leave(struct connection *connection, size_t host)
+{
+    if (connection_host(connection) == host) {
+        connect_hosts_shun(connection->hosts);
+        connection_reset(connection);
+    }
+}
+
 bool connection_is_unheard(const struct connection *connection)
 {
     return connection->unheard_pid != 0;

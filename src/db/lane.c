@@ -33,15 +33,15 @@ static struct submission_write *take_late(struct lanes *lanes)
 }
 
 /*
- * Makes the connection, anew when another lane lost its own: it is to the same server. While that
- * fails, refuses what becomes late and pauses.
+ * Makes the connection, anew when another lane lost its own to the same server. While that fails,
+ * refuses what becomes late and pauses.
  */
 static bool reach_database(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
     const unsigned losses = atomic_load(&lanes->losses);
     if (lane->losses != losses) {
-        connection_reset(lane->connection);
+        connection_leave(lane->connection, atomic_load(&lanes->lost_host));
         lane->losses = losses;
     }
     if (connection_is_open(lane->connection)) {

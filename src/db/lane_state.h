@@ -18,12 +18,13 @@ struct lanes {
     struct connection_options connection;
     char setup[512];
     struct lane_metrics metrics;
-    int64_t deadline_us;   /* of an entry, from its submission */
-    struct lane *each;     /* options.count of them; the creator's */
-    atomic_uint losses;    /* of a connection, any lane's */
-    pthread_mutex_t mutex; /* guards everything below */
-    pthread_cond_t wake;   /* there may be work */
-    pthread_cond_t pause;  /* for its time-out alone */
+    int64_t deadline_us;     /* of an entry, from its submission */
+    struct lane *each;       /* options.count of them; the creator's */
+    atomic_uint losses;      /* of a connection, any lane's */
+    atomic_size_t lost_host; /* whose connection was lost last */
+    pthread_mutex_t mutex;   /* guards everything below */
+    pthread_cond_t wake;     /* there may be work */
+    pthread_cond_t pause;    /* for its time-out alone */
     struct lane_queue queue;
     bool stopping;
     int64_t busy_at_us;    /* when a batch was taken last */

@@ -186,6 +186,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
         if (!connection_is_open(lane->connection)) {
+            atomic_store(&lanes->lost_host, connection_host(lane->connection));
             atomic_fetch_add(&lanes->losses, 1);
         }
         return_to_queue(lanes, writes, count);

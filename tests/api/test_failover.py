@@ -99,11 +99,13 @@ def test_a_host_that_took_the_connection_and_did_not_answer_is_not_the_next(star
     hung, other = proxies
     other.delay_s = 0.02  # so that the hung one is the first to offer itself, each time
     intake = start_intake({"database.conninfo": several_hosts(database, hung.directory).replace(
-        f",{database.cluster.directory}", f",{other.directory}"), "lane.deadline_ms": 2000})
+        f",{database.cluster.directory}", f",{other.directory}"), "lane.deadline_ms": 2000, "lane.count": 4})
     client = intake.client()
     assert client.submit(full()).status_code == 201
     hung.deaf = True
+    begun = time.monotonic()
     eventually(lambda: client.submit(full()).status_code == 201)
+    assert time.monotonic() - begun < 3.5, "one deadline is waited for, and not one for each lane"
 
 
 def test_a_post_that_meets_a_server_that_may_not_write_waits_for_the_primary(start_intake, database):

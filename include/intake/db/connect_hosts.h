@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CONNECT_HOSTS_MAX = 8 };
@@ -35,6 +36,9 @@ void connect_hosts_destroy(struct connect_hosts *hosts);
  * accepted.
  */
 void connect_hosts_shun(struct connect_hosts *hosts);
+
+/* Which host the latest connection was to: comparable between handles of one conninfo. Pure. */
+size_t connect_hosts_latest(const struct connect_hosts *hosts);
 
 /*
  * Asks every host, and those that refuse again and again while another has not answered yet; the

@@ -79,6 +79,12 @@ enum status connection_ensure(struct connection *connection, struct err *err);
 void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
 
+/* Which of several hosts the latest link was to: comparable between handles of one conninfo. */
+size_t connection_host(const struct connection *connection);
+
+/* Another's link to that host was lost: drops one that is to it, too, and asks it last. */
+void connection_leave(struct connection *connection, size_t host);
+
 /*
  * Whether a link was dropped before the server had answered: what it was sent may still be on its
  * way, and would undo what others write meanwhile, until connection_ensure() has succeeded.
