@@ -262,17 +262,10 @@ static enum status connect_link(struct connection *connection, struct err *err)
         "tcp_user_timeout", "connect_timeout",     "dbname",
         "application_name", "client_encoding",     NULL,
     };
+    const struct connection_options *options = &connection->options;
     const char *const values[] = {
-        "10",
-        "5",
-        "3",
-        "25000",
-        timeout,
-        connection->options.conninfo,
-        connection->options.application_name,
-        "UTF8",
-        NULL,
-    };
+        "10",   "5", "3", "25000", timeout, options->conninfo, options->application_name,
+        "UTF8", NULL};
     if (connection->hosts != NULL) {
         const struct connect_parameters parameters = {
             .keywords = keywords,
