@@ -173,7 +173,10 @@ def test_what_is_told_while_somebody_joins_reaches_that_one_too(start_intake, da
         proxy.release()
         joining.join()
         joined[0].wait(body["booking_uid"])
-        time.sleep(2)
-        assert joined[0].bookings() == first.bookings() == [body["booking_uid"]]
+        later = minimal()
+        assert intake.client().submit(later).status_code == 201
+        for listener in (first, joined[0]):  # a look after the one that brought the first of them
+            listener.wait(later["booking_uid"])
+            assert listener.bookings() == [body["booking_uid"], later["booking_uid"]]
     finally:
         proxy.close()

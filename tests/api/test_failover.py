@@ -183,18 +183,22 @@ def test_a_decision_that_comes_late_does_not_undo_what_came_after(start_intake, 
     def decide(state):
         return staff.request("PUT", path, json={"state": state, "revision": 1}, timeout=20).status_code
 
+    def sessions():
+        return {row["pid"] for row in database.query(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'intake executor'")}
+
     proxy.hold("review_set")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         first = pool.submit(decide, "approved")
         eventually(proxy.holds)
+        before = sessions()
         if broken_s:
             proxy.stall()
         assert first.result() == 503
-    time.sleep(broken_s)
+    time.sleep(broken_s)  # so long is the network away: longer than an attempt to connect
     proxy.heal()
-    time.sleep(0.5)
+    eventually(lambda: before - sessions(), what="the session that was not heard is ended, without another request")
     eventually(lambda: decide("rejected") == 200)
     proxy.release()
-    time.sleep(1)
     states = [row["state"] for row in database.query("SELECT state FROM submission_reviews ORDER BY id")]
     assert states == ["rejected"]

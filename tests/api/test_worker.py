@@ -189,49 +189,46 @@ def test_what_another_instance_left_is_processed(start_intake):
     assert row["processed_at"] >= row["next_attempt_at"] or row["attempts"] == 2
 
 
-def test_many_that_another_instance_left_are_processed_without_rests(start_intake, database):
-    """As many as one that died had claimed, one by one; on a disk that needs its time for each commit."""
+def leave_unprocessed(start_intake, count):
+    """The bookings of so many submissions that an instance without a worker has taken."""
     left = start_intake({"worker.enabled": "false"})
-    client = left.client()
-    bodies = [full() for _ in range(150)]
+    client, bodies = left.client(), [full() for _ in range(count)]
     for body in bodies:
         assert client.submit(body).status_code == 201
     left.stop()
+    return [body["booking_uid"] for body in bodies]
+
+
+def slow_down_updates(admin, when):
+    """A disk that needs its time: each such row takes 20 ms."""
+    admin.execute(f"""
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_sleep(0.02);
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER slow BEFORE UPDATE ON medical_questionnaire_submissions
+            FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION slow()""")
+
+
+def test_many_that_another_instance_left_are_processed_without_rests(start_intake, database):
+    """As many as one that died had claimed, one by one; on a disk that needs its time for each commit."""
+    bookings = leave_unprocessed(start_intake, 150)
     with database.connect("postgres") as admin:
         admin.execute("UPDATE medical_questionnaire_submissions SET attempts = 1, next_attempt_at = now()")
-        admin.execute("""
-            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN
-                PERFORM pg_sleep(0.02);
-                RETURN NEW;
-            END $$;
-            CREATE TRIGGER slow BEFORE UPDATE ON medical_questionnaire_submissions
-                FOR EACH ROW WHEN (NEW.attempts > OLD.attempts) EXECUTE FUNCTION slow()""")
-    start_intake(FAST).wait_processed(*(body["booking_uid"] for body in bodies))
+        slow_down_updates(admin, "NEW.attempts > OLD.attempts")
+    start_intake(FAST).wait_processed(*bookings)
 
 
 def test_what_is_due_again_is_not_kept_waiting_by_what_is_new(start_intake, database):
     """Each kind gets as much time as the other, however much there is of it."""
-    left = start_intake({"worker.enabled": "false"})
-    client = left.client()
-    bodies = [full() for _ in range(120)]
-    for body in bodies:
-        assert client.submit(body).status_code == 201
-    left.stop()
-    again = [body["booking_uid"] for body in bodies[::2]]
+    bookings = leave_unprocessed(start_intake, 120)
+    again = bookings[::2]
     with database.connect("postgres") as admin:
         admin.execute("UPDATE medical_questionnaire_submissions SET attempts = 1, next_attempt_at = now()"
                       " WHERE booking_uid = ANY (%s)", (again,))
-        admin.execute("""
-            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN
-                PERFORM pg_sleep(0.02);
-                RETURN NEW;
-            END $$;
-            CREATE TRIGGER slow BEFORE UPDATE ON medical_questionnaire_submissions
-                FOR EACH ROW WHEN (OLD.attempts = 0) EXECUTE FUNCTION slow()""")
-    start_intake({**FAST, "worker.count": 1, "worker.batch_max": 20}).wait_processed(
-        *(body["booking_uid"] for body in bodies))
+        slow_down_updates(admin, "OLD.attempts = 0")
+    start_intake({**FAST, "worker.count": 1, "worker.batch_max": 20}).wait_processed(*bookings)
     in_time = database.value("SELECT count(*) FROM medical_questionnaire_submissions WHERE booking_uid = ANY (%s)"
                              " AND processed_at < (SELECT max(processed_at) FROM medical_questionnaire_submissions"
                              "                     WHERE attempts = 1)", (again,))
