@@ -257,8 +257,7 @@ static void what_is_due_again_is_worked_off_under_load_as_what_is_new(void **sta
     struct fixture *fixture = *state;
     atomic_store(&world.load, LANES_PRESSED);
     atomic_store(&world.again, 20);
-    atomic_store(&world.run_takes_s,
-                 1); /* so there is time for one before what is new has its turn */
+    atomic_store(&world.run_takes_s, 1); /* time for one, before what is new has its turn */
     start(fixture, 1, 1, 30000);
     wait_for(&world.looks_at_load, 1, LONG_MAX);
     pass_seconds(31);
