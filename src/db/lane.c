@@ -32,23 +32,16 @@ static struct submission_write *take_late(struct lanes *lanes)
     return lane_queue_take_late(&lanes->queue, clock_monotonic_us() + lanes->deadline_us / 4);
 }
 
-/*
- * Makes the connection, anew when another lane lost its own to the same server. While that fails,
- * refuses what becomes late and pauses.
- */
+/* Makes the connection. While that fails, refuses what becomes late and pauses. */
 static bool reach_database(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
-    const unsigned losses = atomic_load(&lanes->losses);
-    if (lane->losses != losses) {
-        connection_leave(lane->connection, atomic_load(&lanes->lost_host));
-        lane->losses = losses;
-    }
-    if (connection_is_open(lane->connection)) {
-        return true;
-    }
+    const bool was_open = connection_is_open(lane->connection);
     struct err err = {0};
     const enum status status = connection_ensure(lane->connection, &err);
+    if (status == STATUS_OK && was_open) {
+        return true;
+    }
     pthread_mutex_lock(&lanes->mutex);
     if (status == STATUS_OK) {
         lanes->lost_at_us = 0;

@@ -3,7 +3,6 @@
 #define INTAKE_DB_LANE_STATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,13 +17,11 @@ struct lanes {
     struct connection_options connection;
     char setup[512];
     struct lane_metrics metrics;
-    int64_t deadline_us;     /* of an entry, from its submission */
-    struct lane *each;       /* options.count of them; the creator's */
-    atomic_uint losses;      /* of a connection, any lane's */
-    atomic_size_t lost_host; /* whose connection was lost last */
-    pthread_mutex_t mutex;   /* guards everything below */
-    pthread_cond_t wake;     /* there may be work */
-    pthread_cond_t pause;    /* for its time-out alone */
+    int64_t deadline_us;   /* of an entry, from its submission */
+    struct lane *each;     /* options.count of them; the creator's */
+    pthread_mutex_t mutex; /* guards everything below */
+    pthread_cond_t wake;   /* there may be work */
+    pthread_cond_t pause;  /* for its time-out alone */
     struct lane_queue queue;
     bool stopping;
     int64_t busy_at_us;    /* when a batch was taken last */
@@ -36,7 +33,6 @@ struct lanes {
 struct lane {
     struct lanes *lanes;
     struct connection *connection;
-    unsigned losses; /* of any lane, when the connection was made */
     struct submission_writer *writer;
     struct submission_write **batch;
     bool started;

@@ -4,6 +4,7 @@
 #include "intake/core/clock.h"
 #include "intake/core/condition.h"
 #include "intake/core/metrics.h"
+#include "intake/db/connection.h"
 #include "intake/db/store_submission.h"
 
 enum {
@@ -155,12 +156,43 @@ static void write_known(struct lane *lane, struct submission_write **writes, siz
         write_entries(lane, false, writes + alone, count - alone);
     }
     for (size_t i = 0; i < alone; i++) {
-        if (are_late(lane->lanes, writes + i, alone - i)) {
+        if (!connection_is_open(lane->connection) || are_late(lane->lanes, writes + i, alone - i)) {
             return_to_queue(lane->lanes, writes + i, alone - i);
             return;
         }
         write_entries(lane, false, writes + i, 1);
     }
+}
+
+/*
+ * Whether commits wait here for a standby longer than they would for one that comes. The server was
+ * replaced without its knowledge: whoever posts again meets there the own transactions, which do
+ * not end, and no other server is asked, because that is a conflict and no loss.
+ */
+static bool waits_in_vain(struct connection *connection, int64_t deadline_us)
+{
+    AUTO_RESULT PGresult *result = NULL;
+    return connection_run(connection,
+                          "SELECT FROM pg_stat_activity"
+                          " WHERE wait_event = 'SyncRep' AND usename = current_user"
+                          "   AND query_start < now() - interval '1 second' LIMIT 1",
+                          deadline_us, &result, NULL) == STATUS_OK &&
+           PQntuples(result) > 0;
+}
+
+/* The batch on its way to the database; what conflicts where nothing can be committed is a loss. */
+static enum status write_together(struct lane *lane, bool only_new,
+                                  struct submission_write *const *writes, size_t count,
+                                  struct err *err)
+{
+    const int64_t deadline_us = first_deadline(writes, count);
+    const enum status status = submission_write_batch(lane->connection, lane->writer, only_new,
+                                                      writes, count, deadline_us, err);
+    if (status != STATUS_RETRY || !waits_in_vain(lane->connection, deadline_us)) {
+        return status;
+    }
+    connection_lose(lane->connection);
+    return err_set(err, STATUS_UNAVAILABLE, "commits wait for a standby in vain");
 }
 
 /* Writes entries in one transaction: first as new, and what is not with the statement for all. */
@@ -169,9 +201,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
 {
     struct lanes *lanes = lane->lanes;
     struct err err = {0};
-    const enum status status =
-        submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
-                               first_deadline(writes, count), &err);
+    const enum status status = write_together(lane, only_new, writes, count, &err);
     if (status == STATUS_OK) {
         const size_t later = lane_queue_bring_first(writes, count, is_later);
         settle_written(lanes, writes + later, count - later);
@@ -185,10 +215,6 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
     metric_add(lanes->metrics.failures, (size_t)status, 1);
     if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
-        if (!connection_is_open(lane->connection)) {
-            atomic_store(&lanes->lost_host, connection_host(lane->connection));
-            atomic_fetch_add(&lanes->losses, 1);
-        }
         return_to_queue(lanes, writes, count);
         if (status == STATUS_UNAVAILABLE || connection_is_open(lane->connection)) {
             /* The disk is full, say, or the server is not the primary any more. */

@@ -29,12 +29,13 @@
 #include "intake/worker/sealer.h"
 #include "intake/worker/worker.h"
 
-static struct connection_options connection_options(const struct app *app, const char *name,
+static struct connection_options connection_options(struct app *app, const char *name,
                                                     long statement_timeout_ms)
 {
     return (struct connection_options){
         .conninfo = app->config.database.conninfo,
         .application_name = name,
+        .losses = &app->losses,
         .connect_timeout_s = app->config.database.connect_timeout_s,
         .statement_timeout_ms = statement_timeout_ms,
     };

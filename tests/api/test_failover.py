@@ -13,6 +13,8 @@ import time
 import pytest
 
 from intake_harness.bodies import full
+from intake_harness.daemon import run_command
+from intake_harness.postgres import Cluster, in_memory
 from intake_harness.waiting import eventually
 from proof.proxy import Proxy
 
@@ -39,6 +41,19 @@ def proxies(postgres):
     yield pair
     for proxy in pair:
         proxy.close()
+
+
+@pytest.fixture
+def replaced(binary, database):
+    """A database like that one on another server, which waits for a standby in vain when it is told to."""
+    cluster = Cluster(parent=in_memory())
+    with cluster.connect("postgres") as admin:
+        admin.execute(f"CREATE DATABASE {database.name} OWNER intake")
+    conninfo = cluster.conninfo(database.name, "intake")
+    for command in (["migrate", "up"], ["migrate", "grant", "--role", "intake_daemon"]):
+        assert run_command(binary, *command, conninfo=conninfo).returncode == 0
+    yield cluster
+    cluster.close()
 
 
 def several_hosts(database, first):
@@ -108,6 +123,23 @@ def test_a_host_that_took_the_connection_and_did_not_answer_is_not_the_next(star
     assert time.monotonic() - begun < 3.5, "one deadline is waited for, and not one for each lane"
 
 
+def test_a_primary_that_waits_for_a_standby_in_vain_is_left_for_the_new_one(start_intake, database, replaced):
+    """Who posts again meets there the own transaction, which does not end: that is no conflict to wait for."""
+    with read_only(database):
+        intake = start_intake({"database.conninfo": several_hosts(database, replaced.directory),
+                               "lane.deadline_ms": 2000, "lane.count": 1})
+        client, body = intake.client(), full()
+        with replaced.connect("postgres") as admin:
+            admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            admin.execute("SELECT pg_reload_conf()")
+        assert client.submit(body).status_code == 503
+        assert client.submit(body).status_code == 503
+    begun = time.monotonic()
+    eventually(lambda: client.submit(body).status_code == 201)
+    assert time.monotonic() - begun < 1.5
+    intake.wait_processed(body["booking_uid"])  # by a worker that met nothing there, and so no end of its patience
+
+
 def test_a_post_that_meets_a_server_that_may_not_write_waits_for_the_primary(start_intake, database):
     """25006 is neither an error to the patient nor a reason to ask as often as one can."""
     intake = start_intake({"lane.count": 1, "lane.deadline_ms": 20000})
@@ -149,6 +181,26 @@ def test_after_one_lane_lost_its_server_no_other_tries_it(start_intake, database
         begun = time.monotonic()
         eventually(lambda: intake.client().submit(full()).status_code == 201)
         assert time.monotonic() - begun < 3.5, "one deadline is waited for, and not one for each lane"
+
+
+def test_after_one_look_up_lost_its_server_no_other_tries_it(start_intake, database, staff_token):
+    """The same of staff's: with four connections, one look-up is refused and not four."""
+    intake = start_intake({"executor.count": 4, "database.statement_timeout_ms": 1000})
+    client, staff = intake.client(), intake.client(staff_token)
+    body = full()
+    client.submit(body)
+
+    def all_connected():
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(staff.look_up, [body["booking_uid"]] * 16))
+        return database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                              " AND application_name = 'intake executor'") == 4
+
+    eventually(all_connected)
+    with frozen(database):
+        assert staff.look_up(body["booking_uid"], timeout=20).status_code == 503
+        for _ in range(4):
+            assert staff.look_up(body["booking_uid"], timeout=20).status_code == 200
 
 
 def test_a_statement_that_comes_late_does_not_undo_what_came_after(start_intake, database, proxies):

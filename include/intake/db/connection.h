@@ -10,6 +10,7 @@
 #define INTAKE_DB_CONNECTION_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,9 +30,20 @@ struct statement_list {
     size_t count;
 };
 
+/*
+ * What the connections of one program tell each other of: a server that froze, or is not the
+ * primary any more without its knowledge, would cost each of them a deadline. Zero at first; any
+ * thread.
+ */
+struct connection_losses {
+    atomic_uint count;
+    atomic_size_t host; /* of the latest: which of the conninfo's */
+};
+
 struct connection_options {
-    const char *conninfo;         /* as for PQconnectdb; several hosts: see connect_hosts.h */
-    const char *application_name; /* what pg_stat_activity shows */
+    const char *conninfo;             /* as for PQconnectdb; several hosts: see connect_hosts.h */
+    const char *application_name;     /* what pg_stat_activity shows */
+    struct connection_losses *losses; /* shared with others of that conninfo, or NULL */
     long connect_timeout_s;
     long statement_timeout_ms; /* 0: the server's own */
     const char *setup;         /* SQL run once after connecting, or NULL */
@@ -67,11 +79,11 @@ struct connection *connection_create(const struct connection_options *options);
 void connection_destroy(struct connection *connection);
 
 /*
- * Connects and prepares unless that is done already; before that, ends the session of which
- * connection_is_unheard() tells. STATUS_UNAVAILABLE when the server cannot be
- * reached, STATUS_INTERNAL when it refuses for good (authentication, a statement that does not
- * fit the schema). Blocks for connect_timeout_s at most, when several hosts are not asked at once
- * for that per host.
+ * Connects and prepares unless that is done already, and anew when another connection has lost the
+ * same server since; before that, ends the session of which connection_is_unheard() tells.
+ * STATUS_UNAVAILABLE when the server cannot be reached, STATUS_INTERNAL when it refuses for good
+ * (authentication, a statement that does not fit the schema). Blocks for connect_timeout_s at most,
+ * when several hosts are not asked at once for that per host.
  */
 enum status connection_ensure(struct connection *connection, struct err *err);
 
@@ -79,11 +91,12 @@ enum status connection_ensure(struct connection *connection, struct err *err);
 void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
 
-/* Which of several hosts the latest link was to: comparable between handles of one conninfo. */
-size_t connection_host(const struct connection *connection);
-
-/* Another's link to that host was lost: drops one that is to it, too, and asks it last. */
-void connection_leave(struct connection *connection, size_t host);
+/*
+ * Drops the link because its server is of no use: it is the last host to be asked the next time,
+ * and the other connections leave it, too, before they are used again. What goes wrong with a
+ * statement does this already.
+ */
+void connection_lose(struct connection *connection);
 
 /*
  * Whether a link was dropped before the server had answered: what it was sent may still be on its

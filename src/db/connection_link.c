@@ -1,0 +1,193 @@
+/* Making the link of a connection: to which server, with which settings and statements. */
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "connection_state.h"
+#include "intake/core/cleanup.h"
+#include "intake/core/clock.h"
+
+enum { MESSAGE_SIZE = 256 };
+
+static void take_notice(void *arg, const PGresult *notice)
+{
+    struct connection *connection = arg;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity != NULL && strcmp(severity, "WARNING") == 0) {
+        connection->warned = true;
+    }
+}
+
+/* libpq's message for a failed connection, on one line, is free of row data and of passwords. */
+static enum status fail_to_connect(struct connection *connection, const char *reason,
+                                   struct err *err)
+{
+    char message[MESSAGE_SIZE];
+    snprintf(message, sizeof message, "%s", reason);
+    for (char *c = message; *c != '\0'; c++) {
+        if (*c == '\n') {
+            *c = c[1] == '\0' ? '\0' : ' ';
+        }
+    }
+    connection_reset(connection);
+    return err_set(err, STATUS_UNAVAILABLE, "cannot connect to PostgreSQL: %s", message);
+}
+
+/* When connecting, or preparing after it, is to have ended; 0: whenever. */
+static int64_t connect_deadline(const struct connection *connection)
+{
+    const long timeout_s = connection->options.connect_timeout_s;
+    return timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
+}
+
+static enum status connect_link(struct connection *connection, struct err *err)
+{
+    char timeout[24];
+    snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
+    /* The conninfo comes last of those it may override, first of those it may not. */
+    const char *const keywords[] = {
+        "keepalives_idle",  "keepalives_interval", "keepalives_count",
+        "tcp_user_timeout", "connect_timeout",     "dbname",
+        "application_name", "client_encoding",     NULL,
+    };
+    const struct connection_options *options = &connection->options;
+    const char *const values[] = {
+        "10",   "5", "3", "25000", timeout, options->conninfo, options->application_name,
+        "UTF8", NULL};
+    if (connection->hosts != NULL) {
+        const struct connect_parameters parameters = {
+            .keywords = keywords,
+            .values = values,
+            .count = (int)ARRAY_LENGTH(keywords) - 1,
+        };
+        char message[MESSAGE_SIZE];
+        connection->pg = connect_hosts_connect(
+            connection->hosts, &parameters, connect_deadline(connection), message, sizeof message);
+        if (connection->pg == NULL) {
+            return fail_to_connect(connection, message, err);
+        }
+    } else {
+        connection->pg = PQconnectdbParams(keywords, values, 1);
+        if (connection->pg == NULL) {
+            return err_no_memory(err);
+        }
+        if (PQstatus(connection->pg) != CONNECTION_OK) {
+            return fail_to_connect(connection, PQerrorMessage(connection->pg), err);
+        }
+    }
+    PQsetNoticeReceiver(connection->pg, take_notice, connection);
+    return STATUS_OK;
+}
+
+/* Bounded like the connecting itself: a server that stops in the middle shall not hold a thread. */
+static enum status prepare_all(struct connection *connection, struct err *err)
+{
+    const int64_t deadline_us = connect_deadline(connection);
+    char settings[256];
+    snprintf(settings, sizeof settings,
+             "SET datestyle = 'ISO'; SET timezone = 'UTC'; SET statement_timeout = %ld; "
+             "SET jit = off; SET standard_conforming_strings = on; "
+             "SET log_parameter_max_length_on_error = 0", /* they are patients' data */
+             connection->options.statement_timeout_ms);
+    const char *const setups[] = {settings, connection->options.setup};
+    for (size_t i = 0; i < ARRAY_LENGTH(setups); i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        if (setups[i] == NULL) {
+            continue;
+        }
+        const enum status status = connection_run(connection, setups[i], deadline_us, &result, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < connection->options.prepared_count; i++) {
+        const struct statement_list *list = &connection->options.prepared[i];
+        for (size_t k = 0; k < list->count; k++) {
+            const struct statement *statement = &list->statements[k];
+            if (connection_prepare(connection, statement, deadline_us, err) != STATUS_OK) {
+                return err_prefix(err, "preparing %s", statement->name);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/*
+ * Ends the session before, to which a statement may still be on its way: carried out late, it would
+ * undo what is written meanwhile. One that is at work already is left alone: its locks keep the
+ * order, its time-outs end it, and its commit may wait for a standby, which must not be cut short.
+ */
+static enum status end_unheard(struct connection *connection, struct err *err)
+{
+    if (connection->unheard_pid == 0) {
+        return STATUS_OK;
+    }
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+             " WHERE pid = %d AND usename = current_user AND state LIKE 'idle%%'"
+             " AND application_name = current_setting('application_name')",
+             connection->unheard_pid);
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_run(connection, sql, connect_deadline(connection), &result, err);
+    if (status != STATUS_OK && status != STATUS_INTERNAL) {
+        return status;
+    }
+    connection->unheard_pid = 0; /* also where the function was revoked: there is no other way */
+    return STATUS_OK;
+}
+
+/* Whether an idle link still stands: the server says good-bye, or nothing, before it closes one. */
+static bool is_alive(PGconn *pg)
+{
+    while (pg != NULL && PQstatus(pg) == CONNECTION_OK) {
+        struct pollfd look = {.fd = PQsocket(pg), .events = POLLIN};
+        if (poll(&look, 1, 0) <= 0) {
+            return true;
+        }
+        if (PQconsumeInput(pg) == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Leaves a host that another connection lost since this one was made. */
+static void leave_lost(struct connection *connection)
+{
+    const struct connection_losses *losses = connection->options.losses;
+    const unsigned count = losses != NULL ? atomic_load(&losses->count) : 0;
+    if (count != connection->losses &&
+        atomic_load(&losses->host) == connect_hosts_latest(connection->hosts)) {
+        connect_hosts_shun(connection->hosts);
+        connection_reset(connection);
+    }
+    connection->losses = count;
+}
+
+enum status connection_ensure(struct connection *connection, struct err *err)
+{
+    leave_lost(connection);
+    if (is_alive(connection->pg)) {
+        return STATUS_OK;
+    }
+    connection_reset(connection);
+    connection->sqlstate[0] = '\0';
+    enum status status = connect_link(connection, err);
+    if (status == STATUS_OK) {
+        status = end_unheard(connection, err);
+    }
+    if (status == STATUS_OK) {
+        status = prepare_all(connection, err);
+    }
+    if (status != STATUS_OK) {
+        connection_reset(connection);
+    }
+    /* Nothing was written yet, so nothing can be unknown. */
+    if (status == STATUS_UNKNOWN && err != NULL) {
+        err->status = STATUS_UNAVAILABLE;
+    }
+    return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
+}
