@@ -41,6 +41,7 @@ struct candidate {
 struct race {
     struct connect_hosts *hosts;
     const struct connect_parameters *parameters;
+    bool elsewhere;
     struct candidate candidates[CONNECT_HOSTS_MAX];
     char *message;
     size_t message_size;
@@ -118,10 +119,10 @@ void connect_hosts_destroy(struct connect_hosts *hosts)
     free(hosts);
 }
 
-void connect_hosts_shun(struct connect_hosts *hosts)
+void connect_hosts_shun(struct connect_hosts *hosts, size_t host)
 {
     if (hosts != NULL) {
-        hosts->shunned = hosts->latest;
+        hosts->shunned = host;
     }
 }
 
@@ -240,7 +241,7 @@ static bool keep_asking(struct race *race)
     for (size_t i = 0; i < race->hosts->count; i++) {
         waiting += race->candidates[i].pg != NULL;
     }
-    if (waiting == 0 && race->hosts->shunned != NOBODY) {
+    if (waiting == 0 && race->hosts->shunned != NOBODY && !race->elsewhere) {
         ask_again(race, race->hosts->shunned); /* nobody else is the one */
         return true;
     }
@@ -254,18 +255,21 @@ static bool keep_asking(struct race *race)
 }
 
 PGconn *connect_hosts_connect(struct connect_hosts *hosts,
-                              const struct connect_parameters *parameters, int64_t deadline_us,
-                              char *ret_message, size_t message_size)
+                              const struct connect_parameters *parameters, bool elsewhere,
+                              int64_t deadline_us, char *ret_message, size_t message_size)
 {
     struct race race = {
         .hosts = hosts,
         .parameters = parameters,
+        .elsewhere = elsewhere,
         .message = ret_message,
         .message_size = message_size,
     };
     ret_message[0] = '\0';
     for (size_t i = 0; i < hosts->count; i++) {
-        if (i == hosts->shunned) {
+        if (elsewhere && (i == hosts->latest || i == hosts->shunned)) {
+            race.candidates[i].again_us = INT64_MAX;
+        } else if (i == hosts->shunned) {
             race.candidates[i].again_us = clock_monotonic_us() + SHUNNED_US;
         } else {
             ask_again(&race, i);

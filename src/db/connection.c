@@ -59,6 +59,7 @@ void connection_reset(struct connection *connection)
     }
     PQfinish(connection->pg);
     connection->pg = NULL;
+    connection->ready = false;
 }
 
 bool connection_is_open(const struct connection *connection)
@@ -69,11 +70,11 @@ bool connection_is_open(const struct connection *connection)
 void connection_lose(struct connection *connection)
 {
     struct connection_losses *losses = connection->options.losses;
-    if (losses != NULL) {
-        atomic_store(&losses->host, connect_hosts_latest(connection->hosts));
-        atomic_fetch_add(&losses->count, 1);
+    if (losses != NULL && connection->ready) {
+        unsigned known = connection->losses; /* another may have been first, which is no news */
+        atomic_compare_exchange_strong(&losses->of[connection->host], &known, known + 1);
     }
-    connect_hosts_shun(connection->hosts);
+    connect_hosts_shun(connection->hosts, connection->host);
     connection_reset(connection);
 }
 
@@ -98,7 +99,7 @@ static enum status fail_from_result(struct connection *connection, const PGresul
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     snprintf(connection->sqlstate, sizeof connection->sqlstate, "%s", sqlstate ? sqlstate : "");
     if (sqlstate == NULL) { /* libpq's own: the link broke */
-        connection_lose(connection);
+        connection_reset(connection);
         return err_set(err, STATUS_UNKNOWN, "the connection to PostgreSQL was lost");
     }
     const struct sqlstate *meaning = sqlstate_find(sqlstate);
@@ -107,7 +108,7 @@ static enum status fail_from_result(struct connection *connection, const PGresul
     const char *detail = meaning->quotes ? message : constraint;
     err_set(err, meaning->status, "PostgreSQL %s: %s", sqlstate, detail ? detail : "");
     if (meaning->closes) {
-        connection_lose(connection);
+        connection_reset(connection);
     }
     return meaning->status;
 }
@@ -199,7 +200,7 @@ static enum status sent(struct connection *connection, int was_sent, int64_t dea
                         PGresult **ret_result, struct err *err)
 {
     if (!was_sent) {
-        connection_lose(connection);
+        connection_reset(connection);
         return err_set(err, STATUS_UNAVAILABLE, "the connection to PostgreSQL was lost");
     }
     return finish_statement(connection, deadline_us, ret_result, err);

@@ -1,14 +1,19 @@
 /* Making the link of a connection: to which server, with which settings and statements. */
+#include "connection_state.h"
+
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "connection_state.h"
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/core/text.h"
 
-enum { MESSAGE_SIZE = 256 };
+enum {
+    MESSAGE_SIZE = 256,
+    MOVE_US = 500 * 1000, /* for another host to show that it takes writes */
+};
 
 static void take_notice(void *arg, const PGresult *notice)
 {
@@ -20,8 +25,7 @@ static void take_notice(void *arg, const PGresult *notice)
 }
 
 /* libpq's message for a failed connection, on one line, is free of row data and of passwords. */
-static enum status fail_to_connect(struct connection *connection, const char *reason,
-                                   struct err *err)
+static enum status fail_to_connect(const char *reason, struct err *err)
 {
     char message[MESSAGE_SIZE];
     snprintf(message, sizeof message, "%s", reason);
@@ -30,7 +34,6 @@ static enum status fail_to_connect(struct connection *connection, const char *re
             *c = c[1] == '\0' ? '\0' : ' ';
         }
     }
-    connection_reset(connection);
     return err_set(err, STATUS_UNAVAILABLE, "cannot connect to PostgreSQL: %s", message);
 }
 
@@ -41,7 +44,9 @@ static int64_t connect_deadline(const struct connection *connection)
     return timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
 }
 
-static enum status connect_link(struct connection *connection, struct err *err)
+/* A new link, to another host than the latest when `elsewhere`; NULL, and why. */
+static PGconn *open_link(const struct connection *connection, bool elsewhere, int64_t deadline_us,
+                         char *ret_message, size_t message_size)
 {
     char timeout[24];
     snprintf(timeout, sizeof timeout, "%ld", connection->options.connect_timeout_s);
@@ -61,23 +66,15 @@ static enum status connect_link(struct connection *connection, struct err *err)
             .values = values,
             .count = (int)ARRAY_LENGTH(keywords) - 1,
         };
-        char message[MESSAGE_SIZE];
-        connection->pg = connect_hosts_connect(
-            connection->hosts, &parameters, connect_deadline(connection), message, sizeof message);
-        if (connection->pg == NULL) {
-            return fail_to_connect(connection, message, err);
-        }
-    } else {
-        connection->pg = PQconnectdbParams(keywords, values, 1);
-        if (connection->pg == NULL) {
-            return err_no_memory(err);
-        }
-        if (PQstatus(connection->pg) != CONNECTION_OK) {
-            return fail_to_connect(connection, PQerrorMessage(connection->pg), err);
-        }
+        return connect_hosts_connect(connection->hosts, &parameters, elsewhere, deadline_us,
+                                     ret_message, message_size);
     }
-    PQsetNoticeReceiver(connection->pg, take_notice, connection);
-    return STATUS_OK;
+    PGconn *pg = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        snprintf(ret_message, message_size, "%s", PQerrorMessage(pg));
+        PQfinish(TAKE(pg));
+    }
+    return pg;
 }
 
 /* Bounded like the connecting itself: a server that stops in the middle shall not hold a thread. */
@@ -154,40 +151,81 @@ static bool is_alive(PGconn *pg)
     return false;
 }
 
-/* Leaves a host that another connection lost since this one was made. */
-static void leave_lost(struct connection *connection)
+/* How often the server of the link was lost, by any connection. */
+static unsigned losses_of_host(const struct connection *connection)
 {
     const struct connection_losses *losses = connection->options.losses;
-    const unsigned count = losses != NULL ? atomic_load(&losses->count) : 0;
-    if (count != connection->losses &&
-        atomic_load(&losses->host) == connect_hosts_latest(connection->hosts)) {
-        connect_hosts_shun(connection->hosts);
+    return losses != NULL ? atomic_load(&losses->of[connection->host]) : 0;
+}
+
+/* Takes a new link and makes it one that statements may be sent on; it is closed when that fails.
+ */
+static enum status take_link(struct connection *connection, PGconn *pg, struct err *err)
+{
+    connection->pg = pg;
+    connection->host = connect_hosts_latest(connection->hosts);
+    connection->losses = losses_of_host(connection);
+    PQsetNoticeReceiver(pg, take_notice, connection);
+    enum status status = end_unheard(connection, err);
+    if (status == STATUS_OK) {
+        status = prepare_all(connection, err);
+    }
+    connection->ready = status == STATUS_OK;
+    if (status != STATUS_OK) {
         connection_reset(connection);
     }
-    connection->losses = count;
+    return status;
 }
 
 enum status connection_ensure(struct connection *connection, struct err *err)
 {
-    leave_lost(connection);
-    if (is_alive(connection->pg)) {
+    if (connection->ready && connection->losses != losses_of_host(connection)) {
+        connect_hosts_shun(connection->hosts, connection->host);
+    } else if (is_alive(connection->pg)) {
         return STATUS_OK;
     }
     connection_reset(connection);
     connection->sqlstate[0] = '\0';
-    enum status status = connect_link(connection, err);
-    if (status == STATUS_OK) {
-        status = end_unheard(connection, err);
+    char message[MESSAGE_SIZE];
+    PGconn *pg =
+        open_link(connection, false, connect_deadline(connection), message, sizeof message);
+    if (pg == NULL) {
+        return fail_to_connect(message, err);
     }
-    if (status == STATUS_OK) {
-        status = prepare_all(connection, err);
-    }
-    if (status != STATUS_OK) {
-        connection_reset(connection);
-    }
+    const enum status status = take_link(connection, pg, err);
     /* Nothing was written yet, so nothing can be unknown. */
     if (status == STATUS_UNKNOWN && err != NULL) {
         err->status = STATUS_UNAVAILABLE;
     }
     return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
+}
+
+static bool waits_in_vain(struct connection *connection)
+{
+    AUTO_RESULT PGresult *result = NULL;
+    return connection_run(connection,
+                          "SELECT FROM pg_stat_activity"
+                          " WHERE wait_event_type = 'IPC' AND wait_event = 'SyncRep'"
+                          "   AND usename = session_user"
+                          "   AND application_name = current_setting('application_name')"
+                          "   AND query_start < now() - interval '1 second' LIMIT 1",
+                          connect_deadline(connection), &result, NULL) == STATUS_OK &&
+           PQntuples(result) > 0;
+}
+
+bool connection_move(struct connection *connection)
+{
+    if (connection->hosts == NULL || !text_equal(connection->sqlstate, "55P03") ||
+        !waits_in_vain(connection)) {
+        return false;
+    }
+    char message[MESSAGE_SIZE];
+    PGconn *other =
+        open_link(connection, true, clock_monotonic_us() + MOVE_US, message, sizeof message);
+    if (other == NULL) {
+        return false;
+    }
+    connection_lose(connection);
+    (void)take_link(connection, other, NULL);
+    return true;
 }

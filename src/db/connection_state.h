@@ -15,11 +15,19 @@ struct connection {
     struct connection_options options;
     struct connect_hosts *hosts; /* NULL: libpq connects */
     PGconn *pg;
-    unsigned losses; /* of any connection, when this one was made or asked last */
+    bool ready;      /* connected and prepared */
+    size_t host;     /* of the conninfo's, to which the latest link was made */
+    unsigned losses; /* of that host, when it was made */
     bool warned;     /* a WARNING came since the last statement was sent */
     int unheard_pid; /* of a server's process that may still run what it was sent; 0: none */
     char sqlstate[SQLSTATE_SIZE];
 };
+
+/*
+ * Drops the link to a server that is of no use: it is asked last the next time, and the program's
+ * other connections leave it before they are used again, unless this one was not ready yet.
+ */
+void connection_lose(struct connection *connection);
 
 /* Prepares a statement on a link that was just made. */
 enum status connection_prepare(struct connection *connection, const struct statement *statement,

@@ -156,7 +156,7 @@ static void write_known(struct lane *lane, struct submission_write **writes, siz
         write_entries(lane, false, writes + alone, count - alone);
     }
     for (size_t i = 0; i < alone; i++) {
-        if (!connection_is_open(lane->connection) || are_late(lane->lanes, writes + i, alone - i)) {
+        if (are_late(lane->lanes, writes + i, alone - i)) {
             return_to_queue(lane->lanes, writes + i, alone - i);
             return;
         }
@@ -164,35 +164,18 @@ static void write_known(struct lane *lane, struct submission_write **writes, siz
     }
 }
 
-/*
- * Whether commits wait here for a standby longer than they would for one that comes. The server was
- * replaced without its knowledge: whoever posts again meets there the own transactions, which do
- * not end, and no other server is asked, because that is a conflict and no loss.
- */
-static bool waits_in_vain(struct connection *connection, int64_t deadline_us)
-{
-    AUTO_RESULT PGresult *result = NULL;
-    return connection_run(connection,
-                          "SELECT FROM pg_stat_activity"
-                          " WHERE wait_event = 'SyncRep' AND usename = current_user"
-                          "   AND query_start < now() - interval '1 second' LIMIT 1",
-                          deadline_us, &result, NULL) == STATUS_OK &&
-           PQntuples(result) > 0;
-}
-
-/* The batch on its way to the database; what conflicts where nothing can be committed is a loss. */
+/* The batch on its way to the database; a conflict with what never ends there is a loss. */
 static enum status write_together(struct lane *lane, bool only_new,
                                   struct submission_write *const *writes, size_t count,
                                   struct err *err)
 {
-    const int64_t deadline_us = first_deadline(writes, count);
-    const enum status status = submission_write_batch(lane->connection, lane->writer, only_new,
-                                                      writes, count, deadline_us, err);
-    if (status != STATUS_RETRY || !waits_in_vain(lane->connection, deadline_us)) {
-        return status;
+    const enum status status =
+        submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
+                               first_deadline(writes, count), err);
+    if (status == STATUS_RETRY && connection_move(lane->connection)) {
+        return err_set(err, STATUS_UNAVAILABLE, "moved to another server");
     }
-    connection_lose(lane->connection);
-    return err_set(err, STATUS_UNAVAILABLE, "commits wait for a standby in vain");
+    return status;
 }
 
 /* Writes entries in one transaction: first as new, and what is not with the statement for all. */
@@ -200,6 +183,10 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
                           size_t count)
 {
     struct lanes *lanes = lane->lanes;
+    if (!connection_is_open(lane->connection)) { /* since the half before */
+        return_to_queue(lanes, writes, count);
+        return;
+    }
     struct err err = {0};
     const enum status status = write_together(lane, only_new, writes, count, &err);
     if (status == STATUS_OK) {

@@ -45,15 +45,15 @@ def proxies(postgres):
 
 @pytest.fixture
 def replaced(binary, database):
-    """A database like that one on another server, which waits for a standby in vain when it is told to."""
-    cluster = Cluster(parent=in_memory())
-    with cluster.connect("postgres") as admin:
-        admin.execute(f"CREATE DATABASE {database.name} OWNER intake")
-    conninfo = cluster.conninfo(database.name, "intake")
-    for command in (["migrate", "up"], ["migrate", "grant", "--role", "intake_daemon"]):
-        assert run_command(binary, *command, conninfo=conninfo).returncode == 0
-    yield cluster
-    cluster.close()
+    """A database like that one on another server, whose commits wait for a standby in vain."""
+    with contextlib.closing(Cluster(parent=in_memory())) as cluster:
+        with cluster.connect("postgres") as admin:
+            admin.execute(f"CREATE DATABASE {database.name} OWNER intake")
+        conninfo = cluster.conninfo(database.name, "intake")
+        for command in (["migrate", "up"], ["migrate", "grant", "--role", "intake_daemon"]):
+            assert run_command(binary, *command, conninfo=conninfo).returncode == 0
+        cluster.restart(settings="synchronous_standby_names = 'nobody'\n")
+        yield cluster
 
 
 def several_hosts(database, first):
@@ -127,11 +127,8 @@ def test_a_primary_that_waits_for_a_standby_in_vain_is_left_for_the_new_one(star
     """Who posts again meets there the own transaction, which does not end: that is no conflict to wait for."""
     with read_only(database):
         intake = start_intake({"database.conninfo": several_hosts(database, replaced.directory),
-                               "lane.deadline_ms": 2000, "lane.count": 1})
+                               "lane.deadline_ms": 2000})
         client, body = intake.client(), full()
-        with replaced.connect("postgres") as admin:
-            admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            admin.execute("SELECT pg_reload_conf()")
         assert client.submit(body).status_code == 503
         assert client.submit(body).status_code == 503
     begun = time.monotonic()

@@ -31,22 +31,22 @@ struct connect_hosts *connect_hosts_create(const char *conninfo);
 void connect_hosts_destroy(struct connect_hosts *hosts);
 
 /*
- * To say that the host of the latest connection did not answer in time: it is the last to be asked
- * the next time. A primary that was replaced without its knowledge still calls itself one. NULL is
- * accepted.
+ * To say that a host is of no use: it is the last to be asked the next time. A primary that was
+ * replaced without its knowledge still calls itself one. NULL is accepted.
  */
-void connect_hosts_shun(struct connect_hosts *hosts);
+void connect_hosts_shun(struct connect_hosts *hosts, size_t host);
 
-/* Which host the latest connection was to: comparable between handles of one conninfo. Pure. */
+/* Which host the latest connection was to, the same in all handles of one conninfo; 0 of NULL. */
 size_t connect_hosts_latest(const struct connect_hosts *hosts);
 
 /*
- * Asks every host, and those that refuse again and again while another has not answered yet; the
- * first that is what target_session_attrs demands is the connection. Otherwise, when all refused or
- * `deadline_us` (monotonic clock; 0 is none) passed, NULL, and the reasons in `ret_message`.
+ * Asks every host (when `elsewhere`, neither that of the latest connection nor a shunned one), and
+ * those that refuse again and again while another has not answered yet; the first that is what
+ * target_session_attrs demands is the connection. Otherwise, when all refused or `deadline_us`
+ * (monotonic clock; 0 is none) passed, NULL, and the reasons in `ret_message`.
  */
 PGconn *connect_hosts_connect(struct connect_hosts *hosts,
-                              const struct connect_parameters *parameters, int64_t deadline_us,
-                              char *ret_message, size_t message_size);
+                              const struct connect_parameters *parameters, bool elsewhere,
+                              int64_t deadline_us, char *ret_message, size_t message_size);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "intake/core/err.h"
+#include "intake/db/connect_hosts.h"
 
 struct connection;
 
@@ -36,8 +37,8 @@ struct statement_list {
  * thread.
  */
 struct connection_losses {
-    atomic_uint count;
-    atomic_size_t host; /* of the latest: which of the conninfo's */
+    atomic_uint
+        of[CONNECT_HOSTS_MAX]; /* by the conninfo's hosts; where libpq connects, the first */
 };
 
 struct connection_options {
@@ -79,11 +80,11 @@ struct connection *connection_create(const struct connection_options *options);
 void connection_destroy(struct connection *connection);
 
 /*
- * Connects and prepares unless that is done already, and anew when another connection has lost the
- * same server since; before that, ends the session of which connection_is_unheard() tells.
- * STATUS_UNAVAILABLE when the server cannot be reached, STATUS_INTERNAL when it refuses for good
- * (authentication, a statement that does not fit the schema). Blocks for connect_timeout_s at most,
- * when several hosts are not asked at once for that per host.
+ * Connects and prepares unless that is done already, and anew when the server did not answer
+ * another connection in time since; before that, ends the session of which connection_is_unheard()
+ * tells. STATUS_UNAVAILABLE when the server cannot be reached, STATUS_INTERNAL when it refuses for
+ * good (authentication, a statement that does not fit the schema). Blocks for connect_timeout_s at
+ * most, when several hosts are not asked at once for that per host.
  */
 enum status connection_ensure(struct connection *connection, struct err *err);
 
@@ -92,11 +93,12 @@ void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
 
 /*
- * Drops the link because its server is of no use: it is the last host to be asked the next time,
- * and the other connections leave it, too, before they are used again. What goes wrong with a
- * statement does this already.
+ * For a write that met a lock: when commits of this program's wait for a standby for longer than a
+ * second, and another host takes writes, moves there. The server was replaced without its
+ * knowledge: those commits never end, and whoever repeats one meets its locks. Whether it moved;
+ * the link is closed when that failed half-way.
  */
-void connection_lose(struct connection *connection);
+bool connection_move(struct connection *connection);
 
 /*
  * Whether a link was dropped before the server had answered: what it was sent may still be on its
