@@ -41,7 +41,6 @@ struct candidate {
 struct race {
     struct connect_hosts *hosts;
     const struct connect_parameters *parameters;
-    bool elsewhere;
     struct candidate candidates[CONNECT_HOSTS_MAX];
     char *message;
     size_t message_size;
@@ -241,7 +240,7 @@ static bool keep_asking(struct race *race)
     for (size_t i = 0; i < race->hosts->count; i++) {
         waiting += race->candidates[i].pg != NULL;
     }
-    if (waiting == 0 && race->hosts->shunned != NOBODY && !race->elsewhere) {
+    if (waiting == 0 && race->hosts->shunned != NOBODY) {
         ask_again(race, race->hosts->shunned); /* nobody else is the one */
         return true;
     }
@@ -255,21 +254,20 @@ static bool keep_asking(struct race *race)
 }
 
 PGconn *connect_hosts_connect(struct connect_hosts *hosts,
-                              const struct connect_parameters *parameters, bool elsewhere,
+                              const struct connect_parameters *parameters, size_t except,
                               int64_t deadline_us, char *ret_message, size_t message_size)
 {
     struct race race = {
         .hosts = hosts,
         .parameters = parameters,
-        .elsewhere = elsewhere,
         .message = ret_message,
         .message_size = message_size,
     };
     ret_message[0] = '\0';
     for (size_t i = 0; i < hosts->count; i++) {
-        if (elsewhere && (i == hosts->latest || i == hosts->shunned)) {
+        if (i == except) {
             race.candidates[i].again_us = INT64_MAX;
-        } else if (i == hosts->shunned) {
+        } else if (i == hosts->shunned && except == NOBODY) {
             race.candidates[i].again_us = clock_monotonic_us() + SHUNNED_US;
         } else {
             ask_again(&race, i);

@@ -158,6 +158,22 @@ static bool wait_for_result(PGconn *pg, int64_t deadline_us)
     return true;
 }
 
+/* The same, and false as soon as the server turns out to be replaced: it may never answer. */
+static bool wait_for_answer(struct connection *connection, int64_t deadline_us)
+{
+    for (;;) {
+        const int64_t look_us = clock_monotonic_us() + CONNECTION_LOOK_US;
+        const bool looks = connection->ready &&
+                           (deadline_us == 0 || look_us + CONNECTION_LOOK_LIMIT_US < deadline_us);
+        if (wait_for_result(connection->pg, looks ? look_us : deadline_us)) {
+            return true;
+        }
+        if (!looks || connection_is_replaced(connection)) {
+            return false;
+        }
+    }
+}
+
 /* Collects everything that the statement which was just sent answers. */
 static enum status finish_statement(struct connection *connection, int64_t deadline_us,
                                     PGresult **ret_result, struct err *err)
@@ -165,7 +181,7 @@ static enum status finish_statement(struct connection *connection, int64_t deadl
     AUTO_RESULT PGresult *last = NULL;
     enum status status = STATUS_OK;
     for (;;) {
-        if (!wait_for_result(connection->pg, deadline_us)) {
+        if (!wait_for_answer(connection, deadline_us)) {
             connection_lose(connection);
             return err_set(err, STATUS_UNKNOWN, "PostgreSQL did not answer in time");
         }

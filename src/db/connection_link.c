@@ -8,12 +8,8 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
-#include "intake/core/text.h"
 
-enum {
-    MESSAGE_SIZE = 256,
-    MOVE_US = 500 * 1000, /* for another host to show that it takes writes */
-};
+enum { MESSAGE_SIZE = 256 };
 
 static void take_notice(void *arg, const PGresult *notice)
 {
@@ -44,8 +40,8 @@ static int64_t connect_deadline(const struct connection *connection)
     return timeout_s > 0 ? clock_monotonic_us() + timeout_s * 1000000 : 0;
 }
 
-/* A new link, to another host than the latest when `elsewhere`; NULL, and why. */
-static PGconn *open_link(const struct connection *connection, bool elsewhere, int64_t deadline_us,
+/* A new link, to another host than `except`; NULL, and why. */
+static PGconn *open_link(const struct connection *connection, size_t except, int64_t deadline_us,
                          char *ret_message, size_t message_size)
 {
     char timeout[24];
@@ -66,7 +62,7 @@ static PGconn *open_link(const struct connection *connection, bool elsewhere, in
             .values = values,
             .count = (int)ARRAY_LENGTH(keywords) - 1,
         };
-        return connect_hosts_connect(connection->hosts, &parameters, elsewhere, deadline_us,
+        return connect_hosts_connect(connection->hosts, &parameters, except, deadline_us,
                                      ret_message, message_size);
     }
     PGconn *pg = PQconnectdbParams(keywords, values, 1);
@@ -158,6 +154,20 @@ static unsigned losses_of_host(const struct connection *connection)
     return losses != NULL ? atomic_load(&losses->of[connection->host]) : 0;
 }
 
+/* The timeline of the WAL that the server writes: each promotion begins a later one. */
+static enum status read_timeline(struct connection *connection, int64_t deadline_us,
+                                 struct err *err)
+{
+    AUTO_RESULT PGresult *result = NULL;
+    const enum status status =
+        connection_run(connection, "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+                       deadline_us, &result, err);
+    if (status == STATUS_OK) {
+        snprintf(connection->timeline, sizeof connection->timeline, "%s", PQgetvalue(result, 0, 0));
+    }
+    return connection->pg != NULL ? STATUS_OK : status; /* it need not tell */
+}
+
 /* Takes a new link and makes it one that statements may be sent on; it is closed when that fails.
  */
 static enum status take_link(struct connection *connection, PGconn *pg, struct err *err)
@@ -165,8 +175,12 @@ static enum status take_link(struct connection *connection, PGconn *pg, struct e
     connection->pg = pg;
     connection->host = connect_hosts_latest(connection->hosts);
     connection->losses = losses_of_host(connection);
+    connection->timeline[0] = '\0';
     PQsetNoticeReceiver(pg, take_notice, connection);
     enum status status = end_unheard(connection, err);
+    if (status == STATUS_OK && connection->hosts != NULL) {
+        status = read_timeline(connection, connect_deadline(connection), err);
+    }
     if (status == STATUS_OK) {
         status = prepare_all(connection, err);
     }
@@ -187,8 +201,8 @@ enum status connection_ensure(struct connection *connection, struct err *err)
     connection_reset(connection);
     connection->sqlstate[0] = '\0';
     char message[MESSAGE_SIZE];
-    PGconn *pg =
-        open_link(connection, false, connect_deadline(connection), message, sizeof message);
+    PGconn *pg = open_link(connection, CONNECT_HOSTS_MAX, connect_deadline(connection), message,
+                           sizeof message);
     if (pg == NULL) {
         return fail_to_connect(message, err);
     }
@@ -200,32 +214,32 @@ enum status connection_ensure(struct connection *connection, struct err *err)
     return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
 }
 
-static bool waits_in_vain(struct connection *connection)
+bool connection_is_replaced(struct connection *connection)
 {
-    AUTO_RESULT PGresult *result = NULL;
-    return connection_run(connection,
-                          "SELECT FROM pg_stat_activity"
-                          " WHERE wait_event_type = 'IPC' AND wait_event = 'SyncRep'"
-                          "   AND usename = session_user"
-                          "   AND application_name = current_setting('application_name')"
-                          "   AND query_start < now() - interval '1 second' LIMIT 1",
-                          connect_deadline(connection), &result, NULL) == STATUS_OK &&
-           PQntuples(result) > 0;
+    const int64_t now_us = clock_monotonic_us();
+    if (!connection->ready || connection->timeline[0] == '\0' ||
+        now_us < connection->looked_at_us + CONNECTION_LOOK_US) {
+        return false;
+    }
+    const int64_t deadline_us = now_us + CONNECTION_LOOK_LIMIT_US;
+    char message[MESSAGE_SIZE];
+    struct connection other = {
+        .pg = open_link(connection, connection->host, deadline_us, message, sizeof message),
+    };
+    if (other.pg != NULL) {
+        PQsetNoticeReceiver(other.pg, take_notice, &other);
+        (void)read_timeline(&other, deadline_us, NULL);
+    }
+    connection_reset(&other);
+    connection->looked_at_us = clock_monotonic_us();
+    return strcmp(other.timeline, connection->timeline) > 0;
 }
 
-bool connection_move(struct connection *connection)
+bool connection_leave_replaced(struct connection *connection)
 {
-    if (connection->hosts == NULL || !text_equal(connection->sqlstate, "55P03") ||
-        !waits_in_vain(connection)) {
-        return false;
+    const bool replaced = connection_is_replaced(connection);
+    if (replaced) {
+        connection_lose(connection);
     }
-    char message[MESSAGE_SIZE];
-    PGconn *other =
-        open_link(connection, true, clock_monotonic_us() + MOVE_US, message, sizeof message);
-    if (other == NULL) {
-        return false;
-    }
-    connection_lose(connection);
-    (void)take_link(connection, other, NULL);
-    return true;
+    return replaced;
 }

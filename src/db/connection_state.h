@@ -9,16 +9,23 @@
 #include "intake/db/connect_hosts.h"
 #include "intake/db/connection.h"
 
-enum { SQLSTATE_SIZE = 6 };
+enum {
+    SQLSTATE_SIZE = 6,
+    TIMELINE_SIZE = 9,
+    CONNECTION_LOOK_US = 1000 * 1000,       /* between two looks for another server */
+    CONNECTION_LOOK_LIMIT_US = 1000 * 1000, /* of one */
+};
 
 struct connection {
     struct connection_options options;
     struct connect_hosts *hosts; /* NULL: libpq connects */
     PGconn *pg;
-    bool ready;      /* connected and prepared */
-    size_t host;     /* of the conninfo's, to which the latest link was made */
-    unsigned losses; /* of that host, when it was made */
-    bool warned;     /* a WARNING came since the last statement was sent */
+    bool ready;                   /* connected and prepared */
+    size_t host;                  /* of the conninfo's, to which the latest link was made */
+    unsigned losses;              /* of that host, when it was made */
+    char timeline[TIMELINE_SIZE]; /* of that server, in hexadecimal; "": one host, or not told */
+    int64_t looked_at_us;         /* for a server that replaced it */
+    bool warned;                  /* a WARNING came since the last statement was sent */
     int unheard_pid; /* of a server's process that may still run what it was sent; 0: none */
     char sqlstate[SQLSTATE_SIZE];
 };
@@ -28,6 +35,12 @@ struct connection {
  * other connections leave it before they are used again, unless this one was not ready yet.
  */
 void connection_lose(struct connection *connection);
+
+/*
+ * Whether another host takes writes, and on a later timeline: it was promoted in place of this
+ * server, which does not know.
+ */
+bool connection_is_replaced(struct connection *connection);
 
 /* Prepares a statement on a link that was just made. */
 enum status connection_prepare(struct connection *connection, const struct statement *statement,

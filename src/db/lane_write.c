@@ -164,20 +164,6 @@ static void write_known(struct lane *lane, struct submission_write **writes, siz
     }
 }
 
-/* The batch on its way to the database; a conflict with what never ends there is a loss. */
-static enum status write_together(struct lane *lane, bool only_new,
-                                  struct submission_write *const *writes, size_t count,
-                                  struct err *err)
-{
-    const enum status status =
-        submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
-                               first_deadline(writes, count), err);
-    if (status == STATUS_RETRY && connection_move(lane->connection)) {
-        return err_set(err, STATUS_UNAVAILABLE, "moved to another server");
-    }
-    return status;
-}
-
 /* Writes entries in one transaction: first as new, and what is not with the statement for all. */
 static void write_entries(struct lane *lane, bool only_new, struct submission_write **writes,
                           size_t count)
@@ -188,7 +174,9 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         return;
     }
     struct err err = {0};
-    const enum status status = write_together(lane, only_new, writes, count, &err);
+    const enum status status =
+        submission_write_batch(lane->connection, lane->writer, only_new, writes, count,
+                               first_deadline(writes, count), &err);
     if (status == STATUS_OK) {
         const size_t later = lane_queue_bring_first(writes, count, is_later);
         settle_written(lanes, writes + later, count - later);
@@ -200,7 +188,8 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
         return;
     }
     metric_add(lanes->metrics.failures, (size_t)status, 1);
-    if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
+    const bool lost = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
+    if (lost || (status == STATUS_RETRY && connection_leave_replaced(lane->connection))) {
         /* The entries are idempotent: what was committed unheard is found so the next time. */
         return_to_queue(lanes, writes, count);
         if (status == STATUS_UNAVAILABLE || connection_is_open(lane->connection)) {

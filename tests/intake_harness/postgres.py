@@ -108,6 +108,12 @@ class Cluster:
         self._configure(settings)
         self._control("restart", "-m", mode)
 
+    def promote(self):
+        """Begins a later timeline, as a standby does that takes the primary's place."""
+        open(os.path.join(self.data, "standby.signal"), "w", encoding="ascii").close()
+        self._control("restart", "-m", "fast")
+        self._control("promote")
+
     def kill(self):
         """As the kernel would, when memory is out: every process at once, no farewell."""
         self.stop("immediate")

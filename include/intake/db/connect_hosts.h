@@ -40,13 +40,13 @@ void connect_hosts_shun(struct connect_hosts *hosts, size_t host);
 size_t connect_hosts_latest(const struct connect_hosts *hosts);
 
 /*
- * Asks every host (when `elsewhere`, neither that of the latest connection nor a shunned one), and
- * those that refuse again and again while another has not answered yet; the first that is what
- * target_session_attrs demands is the connection. Otherwise, when all refused or `deadline_us`
- * (monotonic clock; 0 is none) passed, NULL, and the reasons in `ret_message`.
+ * Asks every host but `except` (CONNECT_HOSTS_MAX: every one), and those that refuse again and
+ * again while another has not answered yet; the first that is what target_session_attrs demands is
+ * the connection. Otherwise, when all refused or `deadline_us` (monotonic clock; 0 is none) passed,
+ * NULL, and the reasons in `ret_message`.
  */
 PGconn *connect_hosts_connect(struct connect_hosts *hosts,
-                              const struct connect_parameters *parameters, bool elsewhere,
+                              const struct connect_parameters *parameters, size_t except,
                               int64_t deadline_us, char *ret_message, size_t message_size);
 
 #endif

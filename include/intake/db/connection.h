@@ -93,12 +93,12 @@ void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
 
 /*
- * For a write that met a lock: when commits of this program's wait for a standby for longer than a
- * second, and another host takes writes, moves there. The server was replaced without its
- * knowledge: those commits never end, and whoever repeats one meets its locks. Whether it moved;
- * the link is closed when that failed half-way.
+ * For a write that met a lock: drops the link when another host was promoted in place of its
+ * server, which does not know. There our own commits wait for a standby that does not come, and
+ * whoever repeats one meets its locks. Whether it was dropped. Asks the other hosts, at most once a
+ * second.
  */
-bool connection_move(struct connection *connection);
+bool connection_leave_replaced(struct connection *connection);
 
 /*
  * Whether a link was dropped before the server had answered: what it was sent may still be on its
@@ -110,7 +110,8 @@ bool connection_is_unheard(const struct connection *connection);
 PGconn *connection_raw(struct connection *connection);
 
 /*
- * Runs a prepared statement and waits for its result until `deadline_us` (monotonic clock; 0 is
+ * Runs a prepared statement and waits for its result until another of several hosts turns out to be
+ * promoted in this one's place, or until `deadline_us` (monotonic clock; 0 is
  * a second more than statement_timeout_ms, and no deadline without that). Results come in binary
  * format when `binary` is set. `ret_result` is the caller's (PQclear, AUTO_RESULT).
  *
