@@ -41,6 +41,7 @@ struct candidate {
 struct race {
     struct connect_hosts *hosts;
     const struct connect_parameters *parameters;
+    size_t except; /* NOBODY */
     struct candidate candidates[CONNECT_HOSTS_MAX];
     char *message;
     size_t message_size;
@@ -170,7 +171,7 @@ static void refuse(struct candidate *candidate)
 static void ask_again(struct race *race, size_t index)
 {
     struct candidate *candidate = &race->candidates[index];
-    if (race->hosts->shunned == index) {
+    if (race->hosts->shunned == index && race->except == NOBODY) {
         race->hosts->shunned = NOBODY;
     }
     candidate->pg = ask(race, index);
@@ -240,7 +241,7 @@ static bool keep_asking(struct race *race)
     for (size_t i = 0; i < race->hosts->count; i++) {
         waiting += race->candidates[i].pg != NULL;
     }
-    if (waiting == 0 && race->hosts->shunned != NOBODY) {
+    if (waiting == 0 && race->hosts->shunned != NOBODY && race->except == NOBODY) {
         ask_again(race, race->hosts->shunned); /* nobody else is the one */
         return true;
     }
@@ -260,6 +261,7 @@ PGconn *connect_hosts_connect(struct connect_hosts *hosts,
     struct race race = {
         .hosts = hosts,
         .parameters = parameters,
+        .except = except,
         .message = ret_message,
         .message_size = message_size,
     };

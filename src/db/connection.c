@@ -158,20 +158,32 @@ static bool wait_for_result(PGconn *pg, int64_t deadline_us)
     return true;
 }
 
-/* The same, and false as soon as the server turns out to be replaced: it may never answer. */
-static bool wait_for_answer(struct connection *connection, int64_t deadline_us)
+/*
+ * The same for an answer that may be long in coming. STATUS_UNKNOWN, and the link is dropped, when
+ * it did not come in time, or the server turned out to be replaced and may never give it.
+ */
+static enum status wait_for_answer(struct connection *connection, int64_t deadline_us,
+                                   struct err *err)
 {
     for (;;) {
         const int64_t look_us = clock_monotonic_us() + CONNECTION_LOOK_US;
         const bool looks = connection->ready &&
                            (deadline_us == 0 || look_us + CONNECTION_LOOK_LIMIT_US < deadline_us);
         if (wait_for_result(connection->pg, looks ? look_us : deadline_us)) {
-            return true;
+            return STATUS_OK;
         }
-        if (!looks || connection_is_replaced(connection)) {
-            return false;
+        if (!looks) {
+            break;
+        }
+        if (connection_is_replaced(connection) &&
+            !wait_for_result(connection->pg, clock_monotonic_us())) {
+            connection_lose(connection);
+            return err_set(err, STATUS_UNKNOWN,
+                           "another host was promoted in place of this server");
         }
     }
+    connection_lose(connection);
+    return err_set(err, STATUS_UNKNOWN, "PostgreSQL did not answer in time");
 }
 
 /* Collects everything that the statement which was just sent answers. */
@@ -181,9 +193,8 @@ static enum status finish_statement(struct connection *connection, int64_t deadl
     AUTO_RESULT PGresult *last = NULL;
     enum status status = STATUS_OK;
     for (;;) {
-        if (!wait_for_answer(connection, deadline_us)) {
-            connection_lose(connection);
-            return err_set(err, STATUS_UNKNOWN, "PostgreSQL did not answer in time");
+        if (wait_for_answer(connection, deadline_us, err) != STATUS_OK) {
+            return STATUS_UNKNOWN;
         }
         PGresult *result = PQgetResult(connection->pg);
         if (result == NULL) {

@@ -8,6 +8,7 @@
 
 #include "intake/core/cleanup.h"
 #include "intake/core/clock.h"
+#include "intake/core/text.h"
 
 enum { MESSAGE_SIZE = 256 };
 
@@ -172,14 +173,23 @@ static enum status read_timeline(struct connection *connection, int64_t deadline
  */
 static enum status take_link(struct connection *connection, PGconn *pg, struct err *err)
 {
+    char left[TIMELINE_SIZE];
+    memcpy(left, connection->timeline, sizeof left);
     connection->pg = pg;
     connection->host = connect_hosts_latest(connection->hosts);
     connection->losses = losses_of_host(connection);
     connection->timeline[0] = '\0';
     PQsetNoticeReceiver(pg, take_notice, connection);
-    enum status status = end_unheard(connection, err);
-    if (status == STATUS_OK && connection->hosts != NULL) {
+    PQsetnonblocking(pg, 1); /* for libpq would wait without a deadline to send a large batch */
+    enum status status = STATUS_OK;
+    if (connection->hosts != NULL) {
         status = read_timeline(connection, connect_deadline(connection), err);
+    }
+    if (left[0] != '\0' && strcmp(connection->timeline, left) > 0) {
+        connection->unheard_pid = 0; /* its server was another one */
+    }
+    if (status == STATUS_OK) {
+        status = end_unheard(connection, err);
     }
     if (status == STATUS_OK) {
         status = prepare_all(connection, err);
@@ -232,12 +242,30 @@ bool connection_is_replaced(struct connection *connection)
     }
     connection_reset(&other);
     connection->looked_at_us = clock_monotonic_us();
-    return strcmp(other.timeline, connection->timeline) > 0;
+    if (strcmp(other.timeline, connection->timeline) <= 0) {
+        return false;
+    }
+    connection->losses = losses_of_host(connection); /* that is news, whatever was known of it */
+    return true;
+}
+
+/* Whether commits of ours have waited for a standby for longer than one takes that is there. */
+static bool waits_for_a_standby(struct connection *connection)
+{
+    AUTO_RESULT PGresult *result = NULL;
+    return connection_run(connection,
+                          "SELECT FROM pg_stat_activity"
+                          " WHERE wait_event_type = 'IPC' AND wait_event = 'SyncRep'"
+                          "   AND usename = session_user"
+                          "   AND query_start < now() - interval '1 second' LIMIT 1",
+                          connect_deadline(connection), &result, NULL) == STATUS_OK &&
+           PQntuples(result) > 0;
 }
 
 bool connection_leave_replaced(struct connection *connection)
 {
-    const bool replaced = connection_is_replaced(connection);
+    const bool replaced = connection->hosts != NULL && text_equal(connection->sqlstate, "55P03") &&
+                          waits_for_a_standby(connection) && connection_is_replaced(connection);
     if (replaced) {
         connection_lose(connection);
     }

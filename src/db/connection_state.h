@@ -12,8 +12,8 @@
 enum {
     SQLSTATE_SIZE = 6,
     TIMELINE_SIZE = 9,
-    CONNECTION_LOOK_US = 1000 * 1000,       /* between two looks for another server */
-    CONNECTION_LOOK_LIMIT_US = 1000 * 1000, /* of one */
+    CONNECTION_LOOK_US = 1000 * 1000,      /* between two looks for another server */
+    CONNECTION_LOOK_LIMIT_US = 500 * 1000, /* of one */
 };
 
 struct connection {

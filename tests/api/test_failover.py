@@ -187,6 +187,27 @@ def test_a_frozen_server_holds_up_neither_look_ups_nor_the_worker(start_intake, 
         intake.wait_processed(later["booking_uid"])
 
 
+def test_a_batch_that_fills_the_sockets_has_its_deadline_too(start_intake, database, proxies):
+    """A frozen server reads nothing: who sends more than the kernel keeps would wait for it without end."""
+    proxy = proxies[0]
+    intake = start_intake({"database.conninfo": proxy.conninfo(database.daemon_conninfo), "lane.deadline_ms": 4000,
+                           "lane.count": 1, "lane.batch_max": 256, "database.connect_timeout_s": 2})
+    proxy.hold_reply("submission_write_new")
+    with concurrent.futures.ThreadPoolExecutor(200) as pool:
+        first = pool.submit(intake.client().submit, full())
+        eventually(proxy.holds)
+        large = [full(allergies="yes", allergies_details="x" * 4000, current_medications_details="y" * 4000)
+                 for _ in range(150)]
+        others = [pool.submit(intake.client().submit, body, timeout=20) for body in large]
+        eventually(lambda: intake.client().metric("intake_lane_queue_depth") >= len(large))
+        proxy.stall()
+        proxy.release()
+        assert first.result().status_code == 201
+        assert {reply.result().status_code for reply in others} == {503}
+    proxy.heal()
+    eventually(lambda: intake.client().submit(full()).status_code == 201)
+
+
 def test_after_one_lane_lost_its_server_no_other_tries_it(start_intake, database):
     """An idle lane's connection is no better: who posts next would wait for it until the deadline, too."""
     intake = start_intake({"lane.count": 4, "lane.deadline_ms": 2000})

@@ -93,10 +93,10 @@ void connection_reset(struct connection *connection);
 bool connection_is_open(const struct connection *connection);
 
 /*
- * For a write that met a lock: drops the link when another host was promoted in place of its
- * server, which does not know. There our own commits wait for a standby that does not come, and
+ * After a write that met a lock: drops the link when commits of ours wait there for a standby and
+ * another host was promoted in place of the server, which does not know. They do not end, and
  * whoever repeats one meets its locks. Whether it was dropped. Asks the other hosts, at most once a
- * second.
+ * second and for half a second.
  */
 bool connection_leave_replaced(struct connection *connection);
 
