@@ -169,8 +169,7 @@ static enum status read_timeline(struct connection *connection, int64_t deadline
     return connection->pg != NULL ? STATUS_OK : status; /* it need not tell */
 }
 
-/* Takes a new link and makes it one that statements may be sent on; it is closed when that fails.
- */
+/* Takes a new link and makes it ready for statements; it is closed when that fails. */
 static enum status take_link(struct connection *connection, PGconn *pg, struct err *err)
 {
     char left[TIMELINE_SIZE];
