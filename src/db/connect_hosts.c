@@ -41,7 +41,6 @@ struct candidate {
 struct race {
     struct connect_hosts *hosts;
     const struct connect_parameters *parameters;
-    size_t except; /* NOBODY */
     struct candidate candidates[CONNECT_HOSTS_MAX];
     char *message;
     size_t message_size;
@@ -171,7 +170,7 @@ static void refuse(struct candidate *candidate)
 static void ask_again(struct race *race, size_t index)
 {
     struct candidate *candidate = &race->candidates[index];
-    if (race->hosts->shunned == index && race->except == NOBODY) {
+    if (race->hosts->shunned == index) {
         race->hosts->shunned = NOBODY;
     }
     candidate->pg = ask(race, index);
@@ -241,7 +240,7 @@ static bool keep_asking(struct race *race)
     for (size_t i = 0; i < race->hosts->count; i++) {
         waiting += race->candidates[i].pg != NULL;
     }
-    if (waiting == 0 && race->hosts->shunned != NOBODY && race->except == NOBODY) {
+    if (waiting == 0 && race->hosts->shunned != NOBODY) {
         ask_again(race, race->hosts->shunned); /* nobody else is the one */
         return true;
     }
@@ -258,10 +257,11 @@ PGconn *connect_hosts_connect(struct connect_hosts *hosts,
                               const struct connect_parameters *parameters, size_t except,
                               int64_t deadline_us, char *ret_message, size_t message_size)
 {
+    struct connect_hosts look = *hosts; /* beside a link that stands: it changes nothing */
+    look.shunned = NOBODY;
     struct race race = {
-        .hosts = hosts,
+        .hosts = except == NOBODY ? hosts : &look,
         .parameters = parameters,
-        .except = except,
         .message = ret_message,
         .message_size = message_size,
     };
@@ -269,7 +269,7 @@ PGconn *connect_hosts_connect(struct connect_hosts *hosts,
     for (size_t i = 0; i < hosts->count; i++) {
         if (i == except) {
             race.candidates[i].again_us = INT64_MAX;
-        } else if (i == hosts->shunned && except == NOBODY) {
+        } else if (i == race.hosts->shunned) {
             race.candidates[i].again_us = clock_monotonic_us() + SHUNNED_US;
         } else {
             ask_again(&race, i);

@@ -37,6 +37,9 @@ struct connection *connection_create(const struct connection_options *options)
     if (connection != NULL) {
         connection->options = *options;
         connection->hosts = connect_hosts_create(options->conninfo);
+        connection->own = (struct connection_group)CONNECTION_GROUP_INIT;
+        connection->group = options->group != NULL ? options->group : &connection->own;
+        connection_group_join(connection);
     }
     return connection;
 }
@@ -47,15 +50,15 @@ void connection_destroy(struct connection *connection)
         return;
     }
     connection_reset(connection);
+    connection_group_leave(connection);
     connect_hosts_destroy(connection->hosts);
     free(connection);
 }
 
 void connection_reset(struct connection *connection)
 {
-    if (connection->pg != NULL && PQtransactionStatus(connection->pg) != PQTRANS_IDLE &&
-        connection->unheard_pid == 0) { /* of two it is the first that was sent something */
-        connection->unheard_pid = PQbackendPID(connection->pg);
+    if (connection->pg != NULL && PQtransactionStatus(connection->pg) != PQTRANS_IDLE) {
+        connection_group_note_unheard(connection, PQbackendPID(connection->pg));
     }
     PQfinish(connection->pg);
     connection->pg = NULL;
@@ -69,18 +72,13 @@ bool connection_is_open(const struct connection *connection)
 
 void connection_lose(struct connection *connection)
 {
-    struct connection_losses *losses = connection->options.losses;
-    if (losses != NULL && connection->ready) {
+    if (connection->ready) {
         unsigned known = connection->losses; /* another may have been first, which is no news */
-        atomic_compare_exchange_strong(&losses->of[connection->host], &known, known + 1);
+        atomic_compare_exchange_strong(&connection->group->losses[connection->host], &known,
+                                       known + 1);
     }
     connect_hosts_shun(connection->hosts, connection->host);
     connection_reset(connection);
-}
-
-bool connection_is_unheard(const struct connection *connection)
-{
-    return connection->unheard_pid != 0;
 }
 
 PGconn *connection_raw(struct connection *connection)

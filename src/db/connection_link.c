@@ -108,29 +108,33 @@ static enum status prepare_all(struct connection *connection, struct err *err)
 }
 
 /*
- * Ends the session before, to which a statement may still be on its way: carried out late, it would
- * undo what is written meanwhile. One that is at work already is left alone: its locks keep the
- * order, its time-outs end it, and its commit may wait for a standby, which must not be cut short.
+ * Ends the sessions to which a statement may still be on its way, whoever's of the group they were:
+ * carried out late, it would undo what is written meanwhile. One that is at work already is left
+ * alone: its locks keep the order, its time-outs end it, and its commit may wait for a standby,
+ * which must not be cut short.
  */
 static enum status end_unheard(struct connection *connection, struct err *err)
 {
-    if (connection->unheard_pid == 0) {
-        return STATUS_OK;
+    for (;;) {
+        const struct unheard unheard = connection_group_unheard(connection->group);
+        if (unheard.pid == 0) {
+            return STATUS_OK;
+        }
+        char sql[256];
+        snprintf(sql, sizeof sql,
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE pid = %d AND usename = current_user AND state LIKE 'idle%%'"
+                 " AND application_name = '%s'",
+                 unheard.pid, unheard.application_name);
+        AUTO_RESULT PGresult *result = NULL;
+        const enum status status =
+            connection_run(connection, sql, connect_deadline(connection), &result, err);
+        if (status != STATUS_OK && status != STATUS_INTERNAL) {
+            return status;
+        }
+        /* Also where the function was revoked: there is no other way. */
+        connection_group_forget(connection->group, unheard.pid);
     }
-    char sql[256];
-    snprintf(sql, sizeof sql,
-             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-             " WHERE pid = %d AND usename = current_user AND state LIKE 'idle%%'"
-             " AND application_name = current_setting('application_name')",
-             connection->unheard_pid);
-    AUTO_RESULT PGresult *result = NULL;
-    const enum status status =
-        connection_run(connection, sql, connect_deadline(connection), &result, err);
-    if (status != STATUS_OK && status != STATUS_INTERNAL) {
-        return status;
-    }
-    connection->unheard_pid = 0; /* also where the function was revoked: there is no other way */
-    return STATUS_OK;
 }
 
 /* Whether an idle link still stands: the server says good-bye, or nothing, before it closes one. */
@@ -151,8 +155,7 @@ static bool is_alive(PGconn *pg)
 /* How often the server of the link was lost, by any connection. */
 static unsigned losses_of_host(const struct connection *connection)
 {
-    const struct connection_losses *losses = connection->options.losses;
-    return losses != NULL ? atomic_load(&losses->of[connection->host]) : 0;
+    return atomic_load(&connection->group->losses[connection->host]);
 }
 
 /* The timeline of the WAL that the server writes: each promotion begins a later one. */
@@ -172,23 +175,15 @@ static enum status read_timeline(struct connection *connection, int64_t deadline
 /* Takes a new link and makes it ready for statements; it is closed when that fails. */
 static enum status take_link(struct connection *connection, PGconn *pg, struct err *err)
 {
-    char left[TIMELINE_SIZE];
-    memcpy(left, connection->timeline, sizeof left);
     connection->pg = pg;
     connection->host = connect_hosts_latest(connection->hosts);
     connection->losses = losses_of_host(connection);
     connection->timeline[0] = '\0';
     PQsetNoticeReceiver(pg, take_notice, connection);
     PQsetnonblocking(pg, 1); /* for libpq would wait without a deadline to send a large batch */
-    enum status status = STATUS_OK;
-    if (connection->hosts != NULL) {
+    enum status status = end_unheard(connection, err);
+    if (status == STATUS_OK && connection->hosts != NULL) {
         status = read_timeline(connection, connect_deadline(connection), err);
-    }
-    if (left[0] != '\0' && strcmp(connection->timeline, left) > 0) {
-        connection->unheard_pid = 0; /* its server was another one */
-    }
-    if (status == STATUS_OK) {
-        status = end_unheard(connection, err);
     }
     if (status == STATUS_OK) {
         status = prepare_all(connection, err);
@@ -200,22 +195,24 @@ static enum status take_link(struct connection *connection, PGconn *pg, struct e
     return status;
 }
 
-enum status connection_ensure(struct connection *connection, struct err *err)
+static enum status connect_anew(struct connection *connection, struct err *err)
 {
-    if (connection->ready && connection->losses != losses_of_host(connection)) {
-        connect_hosts_shun(connection->hosts, connection->host);
-    } else if (is_alive(connection->pg)) {
-        return STATUS_OK;
-    }
     connection_reset(connection);
     connection->sqlstate[0] = '\0';
     char message[MESSAGE_SIZE];
     PGconn *pg = open_link(connection, CONNECT_HOSTS_MAX, connect_deadline(connection), message,
                            sizeof message);
-    if (pg == NULL) {
-        return fail_to_connect(message, err);
+    return pg != NULL ? take_link(connection, pg, err) : fail_to_connect(message, err);
+}
+
+enum status connection_ensure(struct connection *connection, struct err *err)
+{
+    const bool left = connection->ready && connection->losses != losses_of_host(connection);
+    if (left) {
+        connect_hosts_shun(connection->hosts, connection->host);
     }
-    const enum status status = take_link(connection, pg, err);
+    const enum status status = !left && is_alive(connection->pg) ? end_unheard(connection, err)
+                                                                 : connect_anew(connection, err);
     /* Nothing was written yet, so nothing can be unknown. */
     if (status == STATUS_UNKNOWN && err != NULL) {
         err->status = STATUS_UNAVAILABLE;
@@ -232,9 +229,8 @@ bool connection_is_replaced(struct connection *connection)
     }
     const int64_t deadline_us = now_us + CONNECTION_LOOK_LIMIT_US;
     char message[MESSAGE_SIZE];
-    struct connection other = {
-        .pg = open_link(connection, connection->host, deadline_us, message, sizeof message),
-    };
+    struct connection other = {.own = CONNECTION_GROUP_INIT, .group = &other.own};
+    other.pg = open_link(connection, connection->host, deadline_us, message, sizeof message);
     if (other.pg != NULL) {
         PQsetNoticeReceiver(other.pg, take_notice, &other);
         (void)read_timeline(&other, deadline_us, NULL);

@@ -1,4 +1,4 @@
-/* What the connection's two files share. */
+/* What the connection's files share. */
 #ifndef INTAKE_DB_CONNECTION_STATE_H
 #define INTAKE_DB_CONNECTION_STATE_H
 
@@ -18,6 +18,10 @@ enum {
 
 struct connection {
     struct connection_options options;
+    struct connection_group *group; /* the options', or its own */
+    struct connection_group own;
+    struct connection *next; /* of the group; its mutex guards this */
+    int unheard_pid; /* and this: of a process that may still run what it was sent; 0: none */
     struct connect_hosts *hosts; /* NULL: libpq connects */
     PGconn *pg;
     bool ready;                   /* connected and prepared */
@@ -26,7 +30,6 @@ struct connection {
     char timeline[TIMELINE_SIZE]; /* of that server, in hexadecimal; "": one host, or not told */
     int64_t looked_at_us;         /* for a server that replaced it */
     bool warned;                  /* a WARNING came since the last statement was sent */
-    int unheard_pid; /* of a server's process that may still run what it was sent; 0: none */
     char sqlstate[SQLSTATE_SIZE];
 };
 
@@ -41,6 +44,22 @@ void connection_lose(struct connection *connection);
  * server, which does not know.
  */
 bool connection_is_replaced(struct connection *connection);
+
+void connection_group_join(struct connection *connection);
+void connection_group_leave(struct connection *connection);
+
+/* A session that was not heard: the server's process, 0 when there is none, and whose it was. */
+struct unheard {
+    int pid;
+    const char *application_name;
+};
+
+/* Notes such a session, unless the connection has one already. */
+void connection_group_note_unheard(struct connection *connection, int pid);
+
+/* The first of such sessions, and to say that it was ended. */
+struct unheard connection_group_unheard(struct connection_group *group);
+void connection_group_forget(struct connection_group *group, int pid);
 
 /* Prepares a statement on a link that was just made. */
 enum status connection_prepare(struct connection *connection, const struct statement *statement,

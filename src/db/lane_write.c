@@ -169,7 +169,7 @@ static void write_entries(struct lane *lane, bool only_new, struct submission_wr
                           size_t count)
 {
     struct lanes *lanes = lane->lanes;
-    if (!connection_is_open(lane->connection)) { /* since the half before */
+    if (!connection_may_send(lane->connection)) { /* since the half before, or the other lane's */
         return_to_queue(lanes, writes, count);
         return;
     }

@@ -35,7 +35,7 @@ static struct connection_options connection_options(struct app *app, const char 
     return (struct connection_options){
         .conninfo = app->config.database.conninfo,
         .application_name = name,
-        .losses = &app->losses,
+        .group = &app->connections,
         .connect_timeout_s = app->config.database.connect_timeout_s,
         .statement_timeout_ms = statement_timeout_ms,
     };

@@ -6,7 +6,7 @@
 
 #include "intake/core/config.h"
 #include "intake/core/err.h"
-#include "intake/db/connection.h"
+#include "intake/db/connection_group.h"
 #include "intake/http/services.h"
 
 struct executor;
@@ -25,7 +25,7 @@ struct app {
     const char *config_path; /* NULL: where config_load() looks */
     struct config config;    /* as it was at the start */
     struct metrics *metrics;
-    struct connection_losses losses; /* what all connections tell each other of */
+    struct connection_group connections;
     struct lanes *lanes;
     struct executor *executor;
     struct questionnaire_offer *offer;

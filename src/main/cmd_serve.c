@@ -114,7 +114,7 @@ int cmd_serve(int argc, char **argv)
     if (read != ARGUMENTS_READ) {
         return command_usage(usage, read);
     }
-    struct app app = {.config_path = arguments.config};
+    struct app app = {.config_path = arguments.config, .connections = CONNECTION_GROUP_INIT};
     struct err err = {0};
     if (app_check(&app, &err) != STATUS_OK) {
         config_finish(&app.config);

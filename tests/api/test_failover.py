@@ -257,6 +257,30 @@ def test_a_statement_that_comes_late_does_not_undo_what_came_after(start_intake,
     assert [tuple(row.values()) for row in stored] == [(2, "Penicillin")]
 
 
+def test_nothing_newer_is_written_before_the_session_that_was_not_heard_is_ended(start_intake, database, proxies):
+    """By whichever lane: the one whose session it was may be slow to come back to the database."""
+    proxy = proxies[0]
+    intake = start_intake({"database.conninfo": proxy.conninfo(database.daemon_conninfo), "lane.deadline_ms": 1000})
+    client, body = intake.client(), full()
+    client.submit(body)
+    proxy.hold("submission_write_any")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(client.submit, body | {"allergies": "yes", "allergies_details": "Latex"})
+        eventually(proxy.holds)
+        proxy.hold("SELECT pg_terminate_backend")  # of the lane itself
+        assert first.result().status_code == 503
+    eventually(proxy.holds)
+    newest = body | {"allergies": "yes", "allergies_details": "Penicillin"}
+    eventually(lambda: intake.client().submit(newest).status_code == 200)
+    proxy.release()
+    eventually(lambda: not database.query("SELECT FROM pg_stat_activity WHERE datname = current_database()"
+                                          " AND application_name = 'intake lane' AND state = 'active'"))
+    time.sleep(1)  # for what must not happen
+    stored = database.query("SELECT revision, submission_data->>'allergies_details' AS told"
+                            " FROM medical_questionnaire_submissions")
+    assert [tuple(row.values()) for row in stored] == [(2, "Penicillin")]
+
+
 @pytest.mark.parametrize("broken_s", [0, 3.5], ids=["network-is-back", "network-is-away"])
 def test_a_decision_that_comes_late_does_not_undo_what_came_after(start_intake, database, proxies, staff_token, broken_s):
     """The same of staff's decisions: whoever was told 503 decides anew, and that holds."""

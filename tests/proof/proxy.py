@@ -33,7 +33,7 @@ class Proxy:
         self.deaf = False  # connections are made and statements prepared, and none is run
         self._wanted = None  # the beginning of a statement's name: the reply to the next one is withheld
         self._unanswered = set()  # of the pairs: those whose next reply is
-        self._late = None  # the beginning of a statement's name: the next one waits for release()
+        self._late = None  # the beginning of a statement: the next one waits for release()
         self._late_reply = None  # the same of its reply
         self._waiting = set()  # of the pairs: those whose next reply does
         self._released = threading.Event()
@@ -54,10 +54,13 @@ class Proxy:
             self._wanted = b"\0" + statement.encode()
 
     def hold(self, statement):
-        """The next such statement waits for release(), whatever becomes of its client: a packet that is sent again."""
+        """
+        The next such statement, of a name or SQL that begins so, waits for release(), whatever becomes of its client: a
+        packet that is sent again. Another may be held besides once this one holds().
+        """
         with self._lock:
             self._released.clear()
-            self._late = b"\0" + statement.encode()
+            self._late = statement.encode()
 
     def hold_reply(self, statement):
         """The next such statement is carried out, and what came of it waits for release()."""
@@ -135,7 +138,7 @@ class Proxy:
             if late:
                 self._waiting.remove(pair)
                 self._late_reply = None
-            if from_client and piece.startswith(b"B"):
+            if from_client and piece[:1] in (b"B", b"Q"):
                 if self._late is not None and self._late in piece[:80]:
                     late, self._late = True, None
                 if self._late_reply is not None and self._late_reply in piece[:80]:

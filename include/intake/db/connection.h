@@ -10,13 +10,12 @@
 #define INTAKE_DB_CONNECTION_H
 
 #include <libpq-fe.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "intake/core/err.h"
-#include "intake/db/connect_hosts.h"
+#include "intake/db/connection_group.h"
 
 struct connection;
 
@@ -31,20 +30,10 @@ struct statement_list {
     size_t count;
 };
 
-/*
- * What the connections of one program tell each other of: a server that froze, or is not the
- * primary any more without its knowledge, would cost each of them a deadline. Zero at first; any
- * thread.
- */
-struct connection_losses {
-    atomic_uint
-        of[CONNECT_HOSTS_MAX]; /* by the conninfo's hosts; where libpq connects, the first */
-};
-
 struct connection_options {
-    const char *conninfo;             /* as for PQconnectdb; several hosts: see connect_hosts.h */
-    const char *application_name;     /* what pg_stat_activity shows */
-    struct connection_losses *losses; /* shared with others of that conninfo, or NULL */
+    const char *conninfo;           /* as for PQconnectdb; several hosts: see connect_hosts.h */
+    const char *application_name;   /* what pg_stat_activity shows */
+    struct connection_group *group; /* with the program's others of that conninfo, or NULL */
     long connect_timeout_s;
     long statement_timeout_ms; /* 0: the server's own */
     const char *setup;         /* SQL run once after connecting, or NULL */
@@ -81,10 +70,11 @@ void connection_destroy(struct connection *connection);
 
 /*
  * Connects and prepares unless that is done already, and anew when the server did not answer
- * another connection in time since; before that, ends the session of which connection_is_unheard()
- * tells. STATUS_UNAVAILABLE when the server cannot be reached, STATUS_INTERNAL when it refuses for
- * good (authentication, a statement that does not fit the schema). Blocks for connect_timeout_s at
- * most, when several hosts are not asked at once for that per host.
+ * another connection in time since; and ends the sessions of the group of which
+ * connection_is_unheard() tells. STATUS_UNAVAILABLE when the server cannot be reached,
+ * STATUS_INTERNAL when it refuses for good (authentication, a statement that does not fit the
+ * schema). Blocks for connect_timeout_s at most for each of its steps: connecting (for each host,
+ * when several are not asked at once), ending sessions, reading the timeline, preparing.
  */
 enum status connection_ensure(struct connection *connection, struct err *err);
 
@@ -102,9 +92,13 @@ bool connection_leave_replaced(struct connection *connection);
 
 /*
  * Whether a link was dropped before the server had answered: what it was sent may still be on its
- * way, and would undo what others write meanwhile, until connection_ensure() has succeeded.
+ * way, and would undo what others write meanwhile, until connection_ensure() has succeeded, on this
+ * connection or another of the group.
  */
 bool connection_is_unheard(const struct connection *connection);
+
+/* Whether the link is open and no connection of the group is unheard. */
+bool connection_may_send(const struct connection *connection);
 
 /* The raw handle for what has no function here; NULL when not connected. db layer only. */
 PGconn *connection_raw(struct connection *connection);
